@@ -24,7 +24,7 @@ import atomlens as al
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.matbench import load_matbench, tasks_of
 from atomlens.datasets.splits import reduced_formulas
-from atomlens.predictor.evaluation import choose_part, matching_values
+from atomlens.predictor.judged_data import choose_part, matching_values
 from atomlens.studies.statistics import bootstrap
 
 matplotlib.use("Agg")

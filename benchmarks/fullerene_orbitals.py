@@ -30,7 +30,7 @@ from ase import Atoms
 
 import atomlens as al
 from atomlens.chemistry.orbits import Orbits, find_orbits
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.controls import untrained
 from atomlens.studies.networks import prepare

@@ -25,7 +25,7 @@ from ase.build import make_supercell
 
 import atomlens as al
 from atomlens.models import make_model
-from atomlens.predictor.evaluation import choose_part, matching_values
+from atomlens.predictor.judged_data import choose_part, matching_values
 from atomlens.structures.arrays import structure_of
 
 WAY, STEP, CLOSE = 0.3, 0.02, 1e-4

@@ -4,6 +4,22 @@ import re
 
 HARTREE_IN_EV = 27.211386
 """CODATA 2014, as used by the published QM9 work."""
+HARTREE_IN_KCAL, HARTREE_IN_KJ = 627.5095, 2625.5
+EV_IN_KCAL, EV_IN_KJ = 23.0605, 96.4853
+"""Per mole; CODATA 2018, as the next."""
+EV_IN_WAVENUMBERS = 8065.54
+"""1/cm"""
+ENERGIES = (
+    ("eV", "Ha", HARTREE_IN_EV),
+    ("kcal/mol", "Ha", HARTREE_IN_KCAL),
+    ("kJ/mol", "Ha", HARTREE_IN_KJ),
+    ("kcal/mol", "eV", EV_IN_KCAL),
+    ("kJ/mol", "eV", EV_IN_KJ),
+    ("1/cm", "eV", EV_IN_WAVENUMBERS),
+    ("kJ/mol", "kcal/mol", 4.184),
+    ("eV", "Ry", HARTREE_IN_EV / 2),
+)
+"""How many of the first unit are one of the second."""
 BOHR_IN_ANGSTROM = 0.529177210544
 """CODATA 2022."""
 EV_NANOMETRE = 1239.841984

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train and test every fold, print the table, write the rest."""
     from atomlens.cli.training_line import TrainingLine
-    from atomlens.predictor.metrics import without_skill
+    from atomlens.predictor.skill import without_skill
     from atomlens.reports.tables import format_table
     from atomlens.selection import cross_validate
     from atomlens.selection.cross_validation import ALL_FOLDS

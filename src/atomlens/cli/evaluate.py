@@ -109,7 +109,7 @@ def load_evaluated(
     model: "Predictor", options: argparse.Namespace
 ) -> "tuple[Dataset, tuple[str, ...]]":
     """Return the samples to predict, and what is to be said of them."""
-    from atomlens.predictor.evaluation import evaluated_data
+    from atomlens.predictor.judged_data import evaluated_data
 
     wanted = chosen_targets(model, options.target) if options.target else ()
     found = evaluated_data(

@@ -342,7 +342,7 @@ def result_row(
     part: str, target: str, figures: "Mapping[str, Any]", counted: str
 ) -> dict[str, Any]:
     """Return one row of the table that stands at the end of a training."""
-    from atomlens.predictor.metrics import figure_text, values_of
+    from atomlens.predictor.figures import figure_text, values_of
 
     n = values_of(figures) if figures.get("n_structures") else figures.get("n")
     row: dict[str, Any] = {"part": part, "target": target, counted: n}

@@ -22,9 +22,6 @@ from atomlens.predictor.embedding import Embeddings, embed
 from atomlens.predictor.evaluation import (
     about_figures,
     about_neighbors,
-    evaluated_data,
-    known_targets,
-    matching_values,
     means_of,
     score,
     unseen,
@@ -36,6 +33,7 @@ from atomlens.predictor.folder.saving import save
 from atomlens.predictor.inference import StepProgress, check_batch_size, run_models
 from atomlens.predictor.inputs import Inputs, build_graphs, gather, stream_inputs
 from atomlens.predictor.inputs.rows import stream_rows
+from atomlens.predictor.judged_data import evaluated_data, known_targets, matching_values
 from atomlens.predictor.metrics import Metrics
 from atomlens.predictor.ordered import mean_of_forms, one_row_each
 from atomlens.predictor.prediction import Prediction

@@ -13,15 +13,10 @@ from atomlens.errors import ExplanationError, SettingsError
 from atomlens.explain import Explanation
 from atomlens.files import to_json, write_text
 from atomlens.predictor.evaluation import learned_from, without_coverage
+from atomlens.predictor.figures import tables_by_class
 from atomlens.predictor.inference import StepProgress
-from atomlens.predictor.metrics import (
-    ClassificationMetrics,
-    Metrics,
-    confusion_matrix,
-    normal_shares,
-    share_interval,
-    tables_by_class,
-)
+from atomlens.predictor.measuring import confusion_matrix, normal_shares, share_interval
+from atomlens.predictor.metrics import ClassificationMetrics, Metrics
 from atomlens.predictor.prediction import Prediction, target_places
 from atomlens.printing import file_stem
 from atomlens.reports.coverage import staircase

@@ -9,8 +9,9 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.matbench import load_matbench, tasks_of
 from atomlens.errors import MissingDependencyError, ModelError, SettingsError
 from atomlens.predictor.core import Predictor, tell_failed
-from atomlens.predictor.evaluation import choose_part, matching_values, score
+from atomlens.predictor.evaluation import score
 from atomlens.predictor.inputs import gather
+from atomlens.predictor.judged_data import choose_part, matching_values
 from atomlens.predictor.metrics import RegressionMetrics
 from atomlens.predictor.reading import reading_for
 

@@ -31,11 +31,13 @@ from atomlens.errors import Failure, SettingsError, TrainingError, warn
 from atomlens.files import lock_of, only_writer, place_of, to_json, write_text
 from atomlens.models import MODELS, named_model
 from atomlens.predictor import Metrics, Prediction, score
-from atomlens.predictor.evaluation import counted_known, unseen, without_coverage
+from atomlens.predictor.evaluation import unseen, without_coverage
 from atomlens.predictor.inputs import gather
-from atomlens.predictor.metrics import RegressionMetrics, without_skill, wrong_coverage
+from atomlens.predictor.judged_data import counted_known
+from atomlens.predictor.metrics import RegressionMetrics
 from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.report import compared_rows, draw_targets
+from atomlens.predictor.skill import without_skill, wrong_coverage
 from atomlens.printing import counted
 from atomlens.reports.tables import write_table
 from atomlens.settings import by_option

@@ -10,7 +10,7 @@ from atomlens.chemistry.bonds import find_bonds
 from atomlens.datasets.sampling import keep_rows, one_form_each, sample_rows
 from atomlens.errors import StudyError
 from atomlens.neighbors.identity import digests_in_given_cells
-from atomlens.predictor.evaluation import about_unknown
+from atomlens.predictor.judged_data import about_unknown
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Study, StudyInput, StudyResult

@@ -20,8 +20,8 @@ from atomlens.datasets.tables.frames import as_frame, is_frame
 from atomlens.datasets.tables.target_doubts import ABOUT_CLASSES
 from atomlens.errors import DatasetError, Failure, StudyError
 from atomlens.predictor import Predictor, load
-from atomlens.predictor.evaluation import NAMES_ONLY
 from atomlens.predictor.inputs.rows import read_atoms
+from atomlens.predictor.judged_data import NAMES_ONLY
 from atomlens.predictor.trained import take_formulas_first
 from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 
 Values = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """After the gradient steps: one predictor of all members, calibrated, measured, drawn, saved."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,33 +9,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from atomlens.chemistry.boxes import n_molecules
-from atomlens.datasets.split_files import distinct_names
 from atomlens.datasets.splits import reduced_formulas
-from atomlens.elements import SYMBOLS
-from atomlens.errors import Failure
 from atomlens.graphs import GraphStore
 from atomlens.machine import choose_device
-from atomlens.models import MODELS
-from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
-from atomlens.predictor.evaluation import class_counts, training_figures
+from atomlens.predictor import Calibration, Predictor, score
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.ordered import mean_of_forms
-from atomlens.predictor.record import package_versions
 from atomlens.predictor.report import draw_targets
-from atomlens.predictor.trust.doubts import rare_elements
 from atomlens.predictor.trust.estimates import Noise, fit_classes, residuals
-from atomlens.predictor.trust.familiarity import Familiarity, kinds_of, varied_rows
+from atomlens.predictor.trust.familiarity import Familiarity, varied_rows
 from atomlens.training.data import TrainingData
 from atomlens.training.job import Job, MemberResult
+from atomlens.training.recording import record_of
 from atomlens.training.settings import HETEROSCEDASTIC
 from atomlens.training.step import resident
 
 Values = NDArray[np.float64]
-_CONTROL = (
-    "A control, not for use: the values of its training part were dealt out at random, so it "
-    "cannot have learned anything about structures."
-)
 _N_FAMILIAR, _FEWEST_FAMILIAR = 12_000, 1_000
 """Training structures among which landmarks are chosen: at most, and after a short training."""
 _OF_ALL_SEEN = 0.05
@@ -152,7 +141,6 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
         model.load_state_dict(result.best)
         models.append(model)
     data, settings = job.data, job.settings
-    means, lowest, highest = _figures(data)
     predicts_noise = bool(models[0].config.predict_scale)
     noise = _NOISES.get(HETEROSCEDASTIC.get(settings.loss, ""), "none")
     return Predictor(
@@ -163,154 +151,13 @@ def _assemble(job: Job, results: Sequence[MemberResult]) -> Predictor:
         calibration=Calibration.nothing(sum(t.n_values for t in data.scaling.targets)),
         noise=noise if predicts_noise else "none",
         elements=_elements(data),
-        record=TrainingRecord(
-            data=data.dataset.name,
-            file=Path(data.dataset.file).name if job.file_sha256 else "",
-            file_sha256=job.file_sha256,
-            settings=_plain_settings(job),
-            split=_split_names(data),
-            history=tuple(row for result in results for row in result.history),
-            failures=data.failures,
-            means=means,
-            lowest=lowest,
-            highest=highest,
-            class_counts=class_counts(data.dataset.values[data.split.train], data.scaling.targets),
-            rare_elements=_rare_elements(job),
-            most_atoms=_most_atoms(data),
-            least_shares=_least_shares(data),
-            kinds=_kinds(data),
-            made_geometries=_made_geometries(job),
-            single_molecules=_single_molecules(data),
-            samples=data.samples.after(None if job.transfer is None else job.transfer.earlier),
-            run=job.run,
-            n_without_value=len(data.dataset.without_value),
-            remarks=job.remarks,
-            warnings=_warnings(data),
-            seconds=round(sum(r.seconds for r in results), 3),
-            ended="; ".join(dict.fromkeys(r.ended for r in results)),
-            device=device_name(choose_device(settings.accelerator)),
-            versions=package_versions(),
-            notes=_CONTROL if settings.shuffle_targets else "",
-            started_from={} if job.transfer is None else job.transfer.origin,
-        ),
+        record=record_of(job, results),
     )
 
 
 def _elements(data: TrainingData) -> tuple[int, ...]:
     numbers = data.dataset.structures.subset(data.split.train).atomic_numbers
     return tuple(int(z) for z in np.unique(numbers))
-
-
-def _rare_elements(job: Job) -> dict[int, int]:
-    """Return the elements of which little could be learned; of a fine-tuning the fresh ones."""
-    if not MODELS[job.model_name].looks_at_atoms:
-        return {}
-    found = rare_elements(job.data.dataset.structures.subset(job.data.split.train))
-    if job.transfer is None:
-        return found
-    return {z: n for z, n in found.items() if z in job.transfer.new_elements}
-
-
-def _figures(data: TrainingData) -> tuple[tuple[float, ...], ...]:
-    rows = data.split.train
-    n_atoms = data.dataset.structures.n_atoms[rows]
-    figures = training_figures(data.dataset.values[rows], n_atoms, data.scaling.targets)
-    return tuple(tuple(one.tolist()) for one in figures)
-
-
-def _most_atoms(data: TrainingData) -> int:
-    """Return how many atoms the largest molecule has: cells and formulas have no size."""
-    structures = data.dataset.structures.subset(data.split.train)
-    molecules = ~structures.is_formula & ~structures.pbc.any(axis=1)
-    return int(structures.n_atoms[molecules].max(initial=0))
-
-
-def _least_shares(data: TrainingData) -> dict[str, float]:
-    """Return the smallest share of the atoms of each element, where compositions are all it sees.
-
-    By symbol, in structures that have the element.
-    """
-    if data.builder.needs_positions:
-        return {}
-    structures = data.dataset.structures.subset(data.split.train)
-    owners = np.repeat(np.arange(len(structures)), structures.n_atoms)
-    keys, counts = np.unique(owners * len(SYMBOLS) + structures.atomic_numbers, return_counts=True)
-    least = np.full(len(SYMBOLS), np.inf)
-    np.minimum.at(least, keys % len(SYMBOLS), counts / structures.n_atoms[keys // len(SYMBOLS)])
-    return {SYMBOLS[z]: float(f"{least[z]:.3g}") for z in np.flatnonzero(np.isfinite(least))}
-
-
-_FEW_MADE = 0.01
-"""Of the training part."""
-
-
-def _made_geometries(job: Job) -> bool:
-    """Say whether coordinates of the training part, or of a pretraining, were made here.
-
-    A few among many teach nothing about such coordinates: files without hydrogens are anywhere.
-    """
-    made = job.data.dataset.structures.is_made
-    own = made is not None and bool(made[job.data.split.train].mean() > _FEW_MADE)
-    return own or (job.transfer is not None and bool(job.transfer.made_geometries))
-
-
-_ASKED = 2000
-
-
-def _single_molecules(data: TrainingData) -> bool | None:
-    """Say whether hardly any structure of the training part is several molecules; None of none.
-
-    Of many, some are asked, evenly spaced.
-    """
-    structures = data.dataset.structures
-    molecules = data.split.train[
-        ~structures.is_formula[data.split.train] & ~structures.pbc[data.split.train].any(axis=1)
-    ]
-    if not len(molecules):
-        return None
-    asked = molecules[:: -(-len(molecules) // _ASKED)].tolist()
-    return sum(n_molecules(structures[i]) > 1 for i in asked) <= _FEW_MADE * len(asked)
-
-
-def _kinds(data: TrainingData) -> tuple[str, ...]:
-    return tuple(sorted(set(kinds_of(data.dataset.structures.subset(data.split.train)))))
-
-
-def _warnings(data: TrainingData) -> tuple[Failure, ...]:
-    """Return what the readers found doubtful in the samples that were used."""
-    used = np.sort(np.concatenate([data.split.train, data.split.validation, data.split.test]))
-    structures = data.dataset.structures
-    if not structures.warnings:
-        return ()
-    found = ((structures.names[i], structures.warnings[i]) for i in used.tolist())
-    return tuple(Failure(name=name, message="; ".join(said)) for name, said in found if said)
-
-
-def _plain_settings(job: Job) -> dict[str, Any]:
-    """Return every setting with the values that were really used."""
-    used = asdict(job.settings)
-    used["model"] = job.model_name
-    used["builder"] = job.data.builder.name
-    used["builder_settings"] = job.data.builder.settings()
-    return used
-
-
-def _split_names(data: TrainingData) -> dict[str, tuple[str, ...]]:
-    names = distinct_names(data.dataset.structures.names)
-    parts = ("train", "validation", "test")
-    return {part: tuple(names[i] for i in getattr(data.split, part)) for part in parts}
-
-
-def _threads() -> str:
-    n = torch.get_num_threads()
-    return f"{n} thread{'' if n == 1 else 's'}"
-
-
-def device_name(device: torch.device) -> str:
-    """Return what a reader calls the device."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU, {_threads()}" if device.type == "cpu" else str(device)
 
 
 def draw(predictor: Predictor, data: TrainingData, folder: Path, accelerator: str = "cpu") -> bool:

@@ -22,7 +22,7 @@ from atomlens.errors import DatasetError, SettingsError
 from atomlens.models import MODELS, PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.neighbors.handedness import handedness
-from atomlens.predictor.evaluation import about_unknown
+from atomlens.predictor.judged_data import about_unknown
 from atomlens.predictor.samples import PARTS, UNKNOWN
 from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays

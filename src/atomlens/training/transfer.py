@@ -25,9 +25,9 @@ from atomlens.errors import ModelError, SettingsError, TrainingError
 from atomlens.models import MODELS
 from atomlens.models.base import PropertyModel
 from atomlens.predictor import Predictor, load
-from atomlens.predictor.evaluation import about_factor
 from atomlens.predictor.folder import SETTINGS, TRAINING, checksum_of, read_settings
 from atomlens.predictor.folder.saving import weight_bytes
+from atomlens.predictor.other_units import wrong_factor
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
@@ -355,7 +355,7 @@ def about_sizes(pretrained: Pretrained, dataset: Dataset) -> Iterator[str]:
     theirs = dict(zip(source.targets, value_slices(source.targets), strict=True))
     ours = dict(zip(dataset.targets, value_slices(dataset.targets), strict=True))
     for own, before in pairs:
-        said = about_factor(
+        said = wrong_factor(
             asked.values[:, ours[own].start], prediction.values[:, theirs[before].start]
         )
         if said:

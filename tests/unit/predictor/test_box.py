@@ -22,7 +22,7 @@ from atomlens.predictor.folder.box import hides_boxed, model_place
 from atomlens.predictor.folder.saving import in_half_precision, save
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.inputs import gather
-from atomlens.predictor.metrics import regression_metrics
+from atomlens.predictor.measuring import regression_metrics
 from atomlens.predictor.noise import fit_noise, laplace_scale
 from atomlens.predictor.trust.estimates import Estimates
 from atomlens.predictor.trust.familiarity import Familiarity

@@ -14,8 +14,10 @@ from atomlens.datasets import Dataset
 from atomlens.datasets.splits import Split
 from atomlens.predictor.evaluation import about_figures, about_skill
 from atomlens.predictor.folder.card import model_card
-from atomlens.predictor.metrics import Metrics, regression_metrics, wrong_coverage
+from atomlens.predictor.measuring import regression_metrics
+from atomlens.predictor.metrics import Metrics
 from atomlens.predictor.record import TrainingRecord
+from atomlens.predictor.skill import wrong_coverage
 from atomlens.predictor.trust.doubts import rare_elements, with_rare_elements
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target

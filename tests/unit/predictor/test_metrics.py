@@ -9,19 +9,18 @@ import pytest
 from scipy import stats
 from scipy.stats import spearmanr
 
-from atomlens.predictor.metrics import (
-    Metrics,
+from atomlens.predictor.measuring import (
     calibration_error,
     classification_metrics,
-    finite_or_none,
     mean_interval,
     miscalibration_area,
     regression_metrics,
     share_interval,
     spearman,
-    without_skill,
 )
+from atomlens.predictor.metrics import Metrics, finite_or_none
 from atomlens.predictor.report import calibration_curve
+from atomlens.predictor.skill import without_skill
 from atomlens.reports.figures import draw_calibration
 
 NAN = math.nan

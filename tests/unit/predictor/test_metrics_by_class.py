@@ -7,13 +7,10 @@ import numpy as np
 import pytest
 
 from atomlens.predictor.columns import ColumnNames
-from atomlens.predictor.metrics import (
-    Metrics,
-    classification_metrics,
-    f1_label,
-    tables_by_class,
-    without_skill,
-)
+from atomlens.predictor.figures import f1_label, tables_by_class
+from atomlens.predictor.measuring import classification_metrics
+from atomlens.predictor.metrics import Metrics
+from atomlens.predictor.skill import without_skill
 from atomlens.reports.probabilities import (
     area_under,
     average_precision,

@@ -12,9 +12,11 @@ from atomlens.errors import DatasetError, SettingsError
 from atomlens.models import make_model
 from atomlens.neighbors import make_builder
 from atomlens.predictor import Calibration, score
-from atomlens.predictor.evaluation import matching_values
+from atomlens.predictor.figures import values_of
 from atomlens.predictor.folder.card import model_card
-from atomlens.predictor.metrics import Metrics, regression_metrics, values_of
+from atomlens.predictor.judged_data import matching_values
+from atomlens.predictor.measuring import regression_metrics
+from atomlens.predictor.metrics import Metrics
 from atomlens.predictor.report import compared_spectra
 from atomlens.reports.evaluation_page import calibration_sentence
 from atomlens.reports.spectrum_figure import MOST_PANELS, draw_spectra

@@ -15,7 +15,7 @@ from atomlens.errors import DatasetError
 from atomlens.neighbors.identity import digests_in_given_cells
 from atomlens.predictor import Calibration, Predictor, TargetCalibration, core
 from atomlens.predictor import samples as samples_module
-from atomlens.predictor.evaluation import about_known_structures
+from atomlens.predictor.judged_data import about_known_structures
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.samples import PARTS, UNKNOWN, FoundPart, TrainingSamples, find_part
 from atomlens.predictor.trust.doubts import FOREIGN

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from atomlens.errors import MissingDependencyError, StudyError
 from atomlens.predictor import TrainingRecord
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.embeddings.effects import (
     SECOND,

@@ -13,7 +13,7 @@ from ase.build import molecule
 from atomlens.datasets.base import Dataset, Sample
 from atomlens.datasets.in_memory import dataset_of_samples
 from atomlens.predictor import Predictor
-from atomlens.predictor.evaluation import about_factor
+from atomlens.predictor.other_units import wrong_factor
 from atomlens.targets import Target
 from atomlens.training import train
 from atomlens.training.transfer import Pretrained, about_sizes
@@ -83,10 +83,10 @@ def test_nothing_is_told_of_the_same_unit_or_of_one_that_both_name(
 
 def test_a_model_that_shrinks_to_its_mean_is_no_other_unit() -> None:
     true = np.random.default_rng(1).normal(0, 1, 200)
-    assert about_factor(true, true / 20) == ""
-    assert about_factor(true * 1000, true) != ""
-    assert about_factor(true[::-1] * 1000, true) == ""
-    assert about_factor(np.full(200, np.nan), true) == ""
+    assert wrong_factor(true, true / 20) == ""
+    assert wrong_factor(true * 1000, true) != ""
+    assert wrong_factor(true[::-1] * 1000, true) == ""
+    assert wrong_factor(np.full(200, np.nan), true) == ""
 
 
 def test_training_warns_of_another_unit_and_of_molecules_that_may_have_been_learned(

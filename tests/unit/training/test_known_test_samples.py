@@ -181,7 +181,7 @@ def test_a_search_warns_once_for_all_trials(pretrained: Path) -> None:
 
 
 def test_evaluation_counts_alike() -> None:
-    from atomlens.predictor.evaluation import counted_known
+    from atomlens.predictor.judged_data import counted_known
 
     assert counted_known(["", "test"]) == ""
     parts = [str(p) for p in np.repeat(["train", "", "pretraining"], 2)]

@@ -12,6 +12,14 @@ from numpy.typing import NDArray
 from atomlens.datasets.tables.cells import is_missing
 from atomlens.errors import warn
 from atomlens.printing import cut
+from atomlens.units import (
+    EV_IN_KCAL,
+    EV_IN_KJ,
+    EV_IN_WAVENUMBERS,
+    HARTREE_IN_EV,
+    HARTREE_IN_KCAL,
+    HARTREE_IN_KJ,
+)
 
 _NOT_KNOWN = frozenset(
     "unknown unk undefined undetermined missing tbd tba n.a. n.d. nd nil void nothing".split()
@@ -51,13 +59,13 @@ ABOUT_CLASSES = (
 """Of a column of few whole numbers, said to whom learns from it."""
 _FACTORS = {
     1000.0: "meV and eV, or MPa and GPa",
-    27.211386: "eV and hartree",
-    96.485: "kJ/mol and eV",
-    23.0605: "kcal/mol and eV",
-    627.509: "kcal/mol and hartree",
-    2625.5: "kJ/mol and hartree",
-    27211.386: "meV and hartree",
-    8065.54: "cm^-1 and eV",
+    HARTREE_IN_EV: "eV and hartree",
+    EV_IN_KJ: "kJ/mol and eV",
+    EV_IN_KCAL: "kcal/mol and eV",
+    HARTREE_IN_KCAL: "kcal/mol and hartree",
+    HARTREE_IN_KJ: "kJ/mol and hartree",
+    1000 * HARTREE_IN_EV: "meV and hartree",
+    EV_IN_WAVENUMBERS: "cm^-1 and eV",
 }
 """How many times larger a value is in one unit than in another."""
 

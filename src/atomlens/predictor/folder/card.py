@@ -11,8 +11,8 @@ from atomlens.datasets.tables.files import is_table
 from atomlens.elements import SYMBOLS
 from atomlens.models import MODELS
 from atomlens.predictor.evaluation import about_skill
+from atomlens.predictor.figures import f1_label, figure_text, tables_by_class, values_of
 from atomlens.predictor.folder.tested import number, tested_methods, verdict_words
-from atomlens.predictor.metrics import f1_label, figure_text, tables_by_class, values_of
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.trained import TrainedModel
 from atomlens.predictor.trust.calibration import FEWEST_FOR_TEMPERATURE, TargetCalibration

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.screening.enz.numbers import Criteria, mean_and_std
 from atomlens.screening.enz.ranking import SpectrumReading
 from atomlens.studies.base import Effect, Row

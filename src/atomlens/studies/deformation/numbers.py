@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.reports.colours import all_equal
 from atomlens.studies.base import Claim, Effect, Part, Row
 from atomlens.studies.deformation.carbon_geometry import CarbonGeometry

@@ -9,7 +9,7 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.predictor import Predictor
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.studies.base import Claim, Effect, Part, Row
 from atomlens.studies.edge_attributes.numbers import (
     EdgeMatrix,

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.networks import Attention
 from atomlens.studies.statistics import Values

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.studies.base import Claim, Effect, JudgedTraining
 from atomlens.studies.embeddings.networks import ModelVectors, NetworkOutputs
 from atomlens.studies.embeddings.numbers import (

@@ -15,7 +15,7 @@ from atomlens.explain.gradients import reference_answers
 from atomlens.explain.question import Values
 from atomlens.models.base import PropertyModel
 from atomlens.predictor import Predictor
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.studies.faithful.asked import Asked
 from atomlens.studies.statistics import Interval, bootstrap

@@ -18,7 +18,7 @@ from atomlens.explain.question import Values
 from atomlens.predictor import Predictor
 from atomlens.predictor.folder.tested import PASSES
 from atomlens.predictor.inputs import build_graphs, gather
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.printing import counted
 from atomlens.settings import Settings, bounded
 from atomlens.structures.arrays import StructureArrays

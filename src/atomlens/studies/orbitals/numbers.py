@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.chemistry.bonds import REACH, bond_matrix
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.studies.orbitals.solution import FrontierOrbitals, Orbital, Values
 
 FEWEST_ATOMS = 3

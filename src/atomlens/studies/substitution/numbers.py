@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.printing import counted
 from atomlens.studies.base import Effect, Row
 from atomlens.studies.networks import Measured

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from atomlens.explain.question import Values
-from atomlens.predictor.metrics import spearman
+from atomlens.predictor.measuring import spearman
 from atomlens.studies import statistics
 
 Score = Callable[[Values, Values], float]
