@@ -17,7 +17,10 @@ from small_deposits import DepositServer
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(atomlens.__file__).parent
-COMPILED = {"kernels", "layer_kernels", "node_kernels", "geometry_kernels", "blocks", "assembly"}
+COMPILED = {
+    *("kernels", "layer_kernels", "node_kernels", "geometry_kernels", "blocks", "assembly"),
+    *("row_kernels", "gated_kernels", "attended_kernels", "changed_kernels"),
+}
 """Modules of compiled loops: numba reads their source, so nothing may wrap their functions."""
 
 check_shapes_of(

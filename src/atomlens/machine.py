@@ -191,9 +191,9 @@ def kept(**options: Any) -> Callable[[Function], Function]:
 
 
 _plain_work: dict[Any, int] = {}
+"""What each loop has done as plain Python in this process."""
 _compiled: set[Any] = set()
 """Loops that are known to be compiled: asking a dispatcher takes as long as a small crystal."""
-"""What each loop has done as plain Python in this process."""
 
 
 def worth_compiling(loop: Callable[..., Any], work: int, most: int) -> bool:

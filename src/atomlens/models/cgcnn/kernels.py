@@ -21,7 +21,7 @@ _compiled: Callable[..., Callable[[Any], Any]] = partial(
 
 
 @_compiled(inline="never")
-def _falling(x: Any) -> Any:
+def falling(x: Any) -> Any:
     """Return exp(-x) for x >= 0 to about 1e-7, in a form that becomes vector code."""
     x = -min(x, np.float32(87.0))
     n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
@@ -75,9 +75,9 @@ def gated_sums(
             for f in range(width):
                 gate = at_target[i, f] + at_source[j, f] + geometry[e, f]
                 core = at_target[i, f + width] + at_source[j, f + width] + geometry[e, f + width]
-                fallen = _falling(abs(gate))
+                fallen = falling(abs(gate))
                 opened = (one if gate >= zero else fallen) / (one + fallen)
-                fallen = _falling(abs(core))
+                fallen = falling(abs(core))
                 s = fallen / (two + fallen)  # log(1 + t) = 2 artanh(t / (2 + t)), at most 1/3
                 q = s * s
                 series = eleventh + q * thirteenth

@@ -1,4 +1,4 @@
-"""Layers of CGCNN and AE-CGCNN that are trained on a CPU, in compiled loops; see `layer_kernels`.
+"""Layers of CGCNN and AE-CGCNN that are trained on a CPU, in compiled loops; see `row_kernels`.
 
 Each is one function of atoms, edges, the map of both and the batch normalisation behind it. What it
 keeps for the way back is the row of every edge and some sums of every atom. Any number of threads
@@ -121,7 +121,7 @@ def basis_of(
         and _can_multiply()
     ):
         return None
-    from atomlens.models.cgcnn.layer_kernels import gaussians
+    from atomlens.models.cgcnn.row_kernels import gaussians
 
     rows = distances.new_empty(len(distances), len(basis.centers))
     given, centers, found = as_arrays(distances, basis.centers.float(), rows)
@@ -196,7 +196,7 @@ def _rows_of(
     shift: Tensor,
 ) -> tuple[_Rows, Tensor, Tensor]:
     """Return the rows of a map, and mean and variance of their columns."""
-    from atomlens.models.cgcnn.layer_kernels import pair_forward
+    from atomlens.models.cgcnn.row_kernels import pair_forward
 
     of_target, of_source, of_edge = _parts(weight, nodes.shape[1])
     at_target, at_source = product(nodes, of_target, bias), product(nodes, of_source)
@@ -326,7 +326,7 @@ class _Gated(torch.autograd.Function):
     def forward(
         ctx: Any, layout: EdgeLayout, eps: float, *tensors: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        from atomlens.models.cgcnn.layer_kernels import gated_forward
+        from atomlens.models.cgcnn.gated_kernels import gated_forward
 
         given, mean, variance = _rows_of(layout, eps, *tensors)
         rows, n_features = given.rows, given.norm.shape[1] // 2
@@ -345,7 +345,7 @@ class _Gated(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        from atomlens.models.cgcnn.layer_kernels import gated_backward, weighed_sums
+        from atomlens.models.cgcnn.gated_kernels import gated_backward, weighed_sums
 
         *tensors, rows, slopes = ctx.saved_tensors
         all_rows, edges, own, of_atoms = as_arrays(rows, tensors[1], gradient, slopes)
@@ -366,7 +366,7 @@ class _Attended(torch.autograd.Function):
     def forward(
         ctx: Any, layout: EdgeLayout, eps: float, n_joint: int, *tensors: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        from atomlens.models.cgcnn.layer_kernels import attended_forward
+        from atomlens.models.cgcnn.attended_kernels import attended_forward
 
         given, mean, variance = _rows_of(layout, eps, *tensors)
         rows, n_columns = given.rows, given.norm.shape[1] // 2
@@ -385,7 +385,7 @@ class _Attended(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        from atomlens.models.cgcnn.layer_kernels import attended_backward, attended_sums
+        from atomlens.models.cgcnn.attended_kernels import attended_backward, attended_sums
 
         *tensors, rows, slopes, sums = ctx.saved_tensors
         level, found = torch.empty_like(sums), np.empty((4, sums.shape[1]))
@@ -408,7 +408,7 @@ class _Attended(torch.autograd.Function):
 class _Softened(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, nodes: Tensor, added: Tensor) -> Tensor:
-        from atomlens.models.cgcnn.layer_kernels import softened_forward
+        from atomlens.models.cgcnn.node_kernels import softened_forward
 
         softened = torch.empty_like(added)
         softened_forward(*as_arrays(nodes, added, softened))
@@ -418,7 +418,7 @@ class _Softened(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        from atomlens.models.cgcnn.layer_kernels import softened_backward
+        from atomlens.models.cgcnn.node_kernels import softened_backward
 
         d_both = torch.empty_like(gradient)
         softened_backward(*as_arrays(*ctx.saved_tensors, gradient, d_both))
@@ -428,7 +428,7 @@ class _Softened(torch.autograd.Function):
 class _Combined(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, heard: Tensor) -> Tensor:
-        from atomlens.models.cgcnn.layer_kernels import combined_forward
+        from atomlens.models.cgcnn.node_kernels import combined_forward
 
         combined = torch.empty_like(heard[:, 0])
         combined_forward(*as_arrays(heard, combined))
@@ -438,7 +438,7 @@ class _Combined(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        from atomlens.models.cgcnn.layer_kernels import combined_backward
+        from atomlens.models.cgcnn.node_kernels import combined_backward
 
         heard, combined = ctx.saved_tensors
         d_heard = torch.empty_like(heard)
@@ -451,7 +451,7 @@ class _Changed(torch.autograd.Function):
     def forward(
         ctx: Any, layout: EdgeLayout, eps: float, residual: bool, *tensors: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        from atomlens.models.cgcnn.layer_kernels import changed_forward
+        from atomlens.models.cgcnn.changed_kernels import changed_forward
 
         given, mean, variance = _rows_of(layout, eps, *tensors)
         edges = tensors[1]
@@ -472,7 +472,7 @@ class _Changed(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
-        from atomlens.models.cgcnn.layer_kernels import changed_backward, changed_sums
+        from atomlens.models.cgcnn.changed_kernels import changed_backward, changed_sums
 
         *tensors, rows = ctx.saved_tensors
         all_rows, edges, own = as_arrays(rows, tensors[1], gradient)
