@@ -20,11 +20,13 @@ from atomlens.predictor import Predictor, load
 from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.folder import TRAINING
 from atomlens.settings import by_option
+from atomlens.training.checks import check_builder, check_values
 from atomlens.training.data import prepare
 from atomlens.training.finishing import draw, finish
 from atomlens.training.idle import ignored_model_settings, ignored_settings
 from atomlens.training.job import Job, MemberResult, fit_in_closed_form, read_result
 from atomlens.training.launch import check_launch, is_first_process, train_member
+from atomlens.training.part_remarks import tell_about_parts
 from atomlens.training.plan import (
     as_dataset,
     check_asked,
@@ -35,12 +37,7 @@ from atomlens.training.plan import (
     taken_apart,
 )
 from atomlens.training.progress import TrainingProgress, listener
-from atomlens.training.remarks import (
-    check_builder,
-    check_values,
-    tell_about_data,
-    tell_about_parts,
-)
+from atomlens.training.remarks import tell_about_data
 from atomlens.training.run_folder import (
     check_finished,
     check_out,

@@ -21,7 +21,7 @@ from atomlens.predictor.skill import wrong_coverage
 from atomlens.predictor.trust.doubts import rare_elements, with_rare_elements
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
-from atomlens.training.remarks import sums_over_elements
+from atomlens.training.part_remarks import sums_over_elements
 
 
 def said_of(n_inside: int, n: int) -> list[str]:
