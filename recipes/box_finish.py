@@ -44,7 +44,7 @@ from atomlens.neighbors import build_store, make_builder
 from atomlens.predictor import Calibration, Predictor, TrainingRecord, score
 from atomlens.predictor.folder import METRICS, WARNINGS, read_optional_json
 from atomlens.predictor.folder.box import BOX
-from atomlens.predictor.folder.card import OF_MADE
+from atomlens.predictor.folder.card_figures import OF_MADE
 from atomlens.predictor.folder.saving import in_half_precision, save
 from atomlens.predictor.inference import RawOutputs, model_outputs, run_models
 from atomlens.predictor.noise import fit_noise

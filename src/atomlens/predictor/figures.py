@@ -10,6 +10,33 @@ from typing import Any
 
 from atomlens.printing import counted
 
+FIGURES = {
+    "n": ("samples", False),
+    "mae": ("MAE", True),
+    "mae_interval": ("MAE, 95 % interval", True),
+    "rmse": ("RMSE", True),
+    "mad": ("MAE of always saying the mean", True),
+    "mad_mae": ("MAD:MAE", False),
+    "r2": ("R²", False),
+    "spearman": ("Spearman", False),
+    "n_judged": ("values on which ± is judged", False),
+    "interval_coverage": ("inside the 90 % interval", False),
+    "miscalibration_area": ("miscalibration area", False),
+    "calibration_error": ("calibration error", False),
+    "foreseen_errors": ("Spearman of error and estimate", False),
+    "accuracy": ("accuracy", False),
+    "accuracy_interval": ("accuracy, 95 % interval", False),
+    "most_common": ("accuracy of the most common class", False),
+    "balanced_accuracy": ("balanced accuracy", False),
+    "f1": ("F1", False),
+    "auc": ("ROC AUC", False),
+    "cross_entropy": ("cross-entropy", False),
+    "cross_entropy_of_shares": ("cross-entropy of the class shares of the training part", False),
+    "brier": ("Brier score", False),
+    "confidence": ("mean probability of the class that is said", False),
+    "class_calibration_error": ("calibration error of the probabilities", False),
+}
+"""By field of the metrics: how it is called, and whether it carries the target's unit."""
 MEAN_OF_CLASSES = "mean of classes"
 
 

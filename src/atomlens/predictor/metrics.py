@@ -7,38 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from atomlens.predictor.figures import f1_label, figure_text, tables_by_class, values_of
+from atomlens.predictor.figures import FIGURES, f1_label, figure_text, tables_by_class, values_of
 from atomlens.predictor.skill import without_skill
 from atomlens.reports.probabilities import LikeProbability
 from atomlens.units import unit_text
-
-_ROWS = (
-    ("n", "samples", False),
-    ("mae", "MAE", True),
-    ("mae_interval", "MAE, 95 % interval", True),
-    ("rmse", "RMSE", True),
-    ("mad", "MAE of always saying the mean", True),
-    ("mad_mae", "MAD:MAE", False),
-    ("r2", "R²", False),
-    ("spearman", "Spearman", False),
-    ("n_judged", "values on which ± is judged", False),
-    ("interval_coverage", "inside the 90 % interval", False),
-    ("miscalibration_area", "miscalibration area", False),
-    ("calibration_error", "calibration error", False),
-    ("foreseen_errors", "Spearman of error and estimate", False),
-    ("accuracy", "accuracy", False),
-    ("accuracy_interval", "accuracy, 95 % interval", False),
-    ("most_common", "accuracy of the most common class", False),
-    ("balanced_accuracy", "balanced accuracy", False),
-    ("f1", "F1", False),
-    ("auc", "ROC AUC", False),
-    ("cross_entropy", "cross-entropy", False),
-    ("cross_entropy_of_shares", "cross-entropy of the class shares of the training part", False),
-    ("brier", "Brier score", False),
-    ("confidence", "mean probability of the class that is said", False),
-    ("class_calibration_error", "calibration error of the probabilities", False),
-)
-"""Field of the metrics, how it is called, and whether it carries the target's unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +146,7 @@ class Metrics:
         """Return one row a figure, one column a target."""
         rows: dict[str, dict[str, Any]] = {}
         for name, figures in self.to_dict()["targets"].items():
-            for field, label, has_unit in _ROWS:
+            for field, (label, has_unit) in FIGURES.items():
                 value = figures.get(field)
                 if value is None or (field == "n_judged" and value == figures["n"]):
                     continue

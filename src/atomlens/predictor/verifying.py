@@ -10,12 +10,13 @@ from atomlens.datasets.matbench import load_matbench, tasks_of
 from atomlens.errors import MissingDependencyError, ModelError, SettingsError
 from atomlens.predictor.core import Predictor, tell_failed
 from atomlens.predictor.evaluation import score
+from atomlens.predictor.figures import FIGURES
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.judged_data import choose_part, matching_values
 from atomlens.predictor.metrics import RegressionMetrics
 from atomlens.predictor.reading import reading_for
 
-_MEASURES = {"mae": "MAE", "interval_coverage": "inside the 90 % interval", "accuracy": "accuracy"}
+_MEASURES = ("mae", "interval_coverage", "accuracy")
 _TOLERANCE = 0.01
 """Relative; positions that were rounded when data were packed change less."""
 
@@ -89,7 +90,7 @@ def verify(
     figures = []
     for name, said in predictor.metrics[part]["targets"].items():
         again = found[name]
-        for measure, words in _MEASURES.items():
+        for measure in _MEASURES:
             before, after = said.get(measure), getattr(again, measure, None)
             if before is not None and after is not None:
                 unit = again.unit if isinstance(again, RegressionMetrics) else ""
@@ -97,7 +98,7 @@ def verify(
                     Repeated(
                         target=name,
                         unit=unit if measure == "mae" else "",
-                        measure=words,
+                        measure=FIGURES[measure][0],
                         said=float(before),
                         found=float(after),
                     )
