@@ -15,7 +15,7 @@ from atomlens.predictor.prediction import Prediction
 from atomlens.predictor.skill import without_skill, wrong_coverage
 from atomlens.predictor.trained import TrainedModel
 from atomlens.predictor.trust.doubts import about_cut_shells
-from atomlens.targets import Target, value_slices
+from atomlens.targets import Target, target_places, value_slices
 
 Values = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def _baseline(prediction: Prediction, means: "Sequence[float] | Values") -> Valu
 def means_of(model: TrainedModel, targets: Sequence[Target]) -> Values:
     """Return the means of the training part of some targets of a model; empty if unknown."""
     means = np.asarray(model.record.means, dtype=np.float64)
-    places = dict(zip(model.targets, value_slices(model.targets), strict=True))
+    places = target_places(model.targets)
     if len(means) != value_slices(model.targets)[-1].stop:
         return np.zeros(0)
     return np.concatenate([means[places[target]] for target in targets])

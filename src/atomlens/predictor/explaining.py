@@ -23,7 +23,6 @@ from atomlens.explain.spread import rank_stability, scores_of_thinned, sites_of
 from atomlens.predictor.folder.tested import tested_sentence
 from atomlens.predictor.inputs import Inputs, gather, inputs_of
 from atomlens.predictor.inputs.rows import read_rows
-from atomlens.predictor.prediction import target_places
 from atomlens.predictor.samples import known_part
 from atomlens.predictor.trained import TrainedModel
 from atomlens.predictor.trust.calibration import INTERVAL
@@ -32,6 +31,7 @@ from atomlens.reports.wording import std_sentence
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.bonding import BONDING, Bonding, bonding_of
 from atomlens.structures.options import AS_IT_IS
+from atomlens.targets import target_places
 
 
 def explain_one(

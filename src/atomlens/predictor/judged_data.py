@@ -19,7 +19,7 @@ from atomlens.errors import DatasetError, SettingsError, unknown_name
 from atomlens.predictor.reading import reading_for
 from atomlens.predictor.samples import PARTS, UNKNOWN, find_part
 from atomlens.predictor.trained import TrainedModel
-from atomlens.targets import Target, value_slices
+from atomlens.targets import Target, target_places, value_slices
 from atomlens.units import same_unit
 
 Values = NDArray[np.float64]
@@ -239,7 +239,7 @@ _USUAL = 0.9
 
 def _learned_range(model: TrainedModel, target: Target) -> tuple[float, float]:
     """Return the lowest and the highest value of the training part; NaN if they are unknown."""
-    place = dict(zip(model.targets, value_slices(model.targets), strict=True))[target]
+    place = target_places(model.targets)[target]
     ends = (model.record.lowest[place], model.record.highest[place])
     low, high = (np.asarray(end, dtype=np.float64) for end in ends)
     return (float(low.min()), float(high.max())) if low.size and high.size else (np.nan, np.nan)

@@ -17,11 +17,11 @@ from atomlens.predictor.figures import tables_by_class
 from atomlens.predictor.inference import StepProgress
 from atomlens.predictor.measuring import confusion_matrix, normal_shares, share_interval
 from atomlens.predictor.metrics import ClassificationMetrics, Metrics
-from atomlens.predictor.prediction import Prediction, target_places
+from atomlens.predictor.prediction import Prediction
 from atomlens.printing import file_stem
 from atomlens.reports.coverage import staircase
 from atomlens.reports.spectrum_figure import SpectrumCurve, SpectrumPanel
-from atomlens.targets import Target, value_slices
+from atomlens.targets import Target, target_places, value_slices
 from atomlens.units import unit_text
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.inputs import Inputs, from_items
 from atomlens.predictor.inputs.pieces import Piece, PieceItem, read_pieces
+from atomlens.predictor.tables import Cells
 from atomlens.screening.columns import (
     CHOICES,
     ERROR,
@@ -248,7 +249,7 @@ def _joined_errors(labels: Sequence[str], errors: Sequence[str]) -> str | None:
 
 def _cells(prediction: Prediction, names: ColumnNames, i: int) -> Row:
     """Return what one model says of one structure, under the model's own names of columns."""
-    cells: Row = prediction.unlike_record(i, names)
+    cells: Row = Cells(prediction, names).unlike(i)
     places = value_slices(prediction.targets)
     for index, (target, place) in enumerate(zip(prediction.targets, places, strict=True)):
         shares, start = prediction.probabilities[index], place.start

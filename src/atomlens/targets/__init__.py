@@ -120,6 +120,11 @@ def value_slices(targets: tuple[Target, ...]) -> tuple[slice, ...]:
     return _slices([target.n_values for target in targets])
 
 
+def target_places(targets: tuple[Target, ...]) -> dict[Target, slice]:
+    """Return each target with its place in a row of a data set or prediction."""
+    return dict(zip(targets, value_slices(targets), strict=True))
+
+
 def _slices(sizes: list[int]) -> tuple[slice, ...]:
     slices, start = [], 0
     for size in sizes:

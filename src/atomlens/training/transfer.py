@@ -31,7 +31,7 @@ from atomlens.predictor.other_units import wrong_factor
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
-from atomlens.targets import output_slices, value_slices
+from atomlens.targets import output_slices, target_places
 from atomlens.training.run_folder import RUN
 from atomlens.training.settings import TrainSettings
 from atomlens.units import same_unit
@@ -352,8 +352,8 @@ def about_sizes(pretrained: Pretrained, dataset: Dataset) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what may be wrong with each is no matter here
         prediction = source.predict(asked.structures)
-    theirs = dict(zip(source.targets, value_slices(source.targets), strict=True))
-    ours = dict(zip(dataset.targets, value_slices(dataset.targets), strict=True))
+    theirs = target_places(source.targets)
+    ours = target_places(dataset.targets)
     for own, before in pairs:
         said = wrong_factor(
             asked.values[:, ours[own].start], prediction.values[:, theirs[before].start]

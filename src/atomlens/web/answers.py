@@ -11,12 +11,11 @@ import numpy as np
 from atomlens.explain import Explanation
 from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.inputs import from_items
-from atomlens.predictor.prediction import target_places
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.printing import percent
 from atomlens.reports.payload import page_payload
 from atomlens.reports.wording import alike, formula_text, number, value_with_error
-from atomlens.targets import Target
+from atomlens.targets import Target, target_places
 from atomlens.units import unit_text
 from atomlens.web.jobs import Jobs, WebJob
 from atomlens.web.library import Library
