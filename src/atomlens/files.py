@@ -6,14 +6,14 @@ import re
 import shutil
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from atomlens.errors import SettingsError, WriteError
-from atomlens.printing import encodable
+from atomlens.printing import encodable, file_stem
 
 TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 """Of the tables that `atomlens.reports.tables` writes."""
@@ -374,3 +374,28 @@ def write_text(text: str, path: str | Path) -> Path:
 def to_json(value: Any) -> str:
     """Return JSON that every reader accepts: no NaN, no infinity, letters as they are."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+class Stems:
+    """Gives file names without suffix, all different on every file system."""
+
+    def __init__(self, taken: Sequence[str] = ()) -> None:
+        self._used = {t.casefold() for t in taken}
+        self._numbers: dict[str, int] = {}
+
+    def add(self, name: str) -> str:
+        """Return the file name for another name."""
+        stem = candidate = file_stem(name.replace("/", "_"))
+        number = self._numbers.get(stem, 1)
+        while candidate.casefold() in self._used:
+            number += 1
+            candidate = f"{stem}-{number}"
+        self._numbers[stem] = number
+        self._used.add(candidate.casefold())
+        return candidate
+
+
+def unique_stems(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
+    """Return one file name without suffix per name, all different on every file system."""
+    stems = Stems(taken)
+    return [stems.add(name) for name in names]

@@ -6,8 +6,7 @@ import pytest
 
 from atomlens.cli.outputs import exit_code, usable_folder
 from atomlens.errors import Failure, SettingsError
-from atomlens.files import to_json
-from atomlens.predictor.report import unique_stems
+from atomlens.files import to_json, unique_stems
 
 BAD = Failure(name="a.cif", message="a.cif: this file is empty. Drop it.")
 

@@ -8,10 +8,10 @@ from atomlens.cli.outputs import emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import reading_options
 from atomlens.errors import AtomlensError, Failure, SettingsError
+from atomlens.files import unique_stems
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.inputs.rows import read_rows
 from atomlens.predictor.reading import inputs_reading
-from atomlens.predictor.report import unique_stems
 from atomlens.predictor.tables import need_sources
 from atomlens.reports.tables import format_table
 from atomlens.reports.wording import value_with_error

@@ -132,7 +132,7 @@ def run_demo(
     """Train, compare, explain, write everything; return the metrics and the explanations."""
     from atomlens.datasets import load_dataset
     from atomlens.files import write_text
-    from atomlens.predictor.report import write_explanations
+    from atomlens.predictor.explanation_files import write_explanations
     from atomlens.training import train
 
     settings = settings or DemoSettings()

@@ -127,9 +127,9 @@ def run(options: argparse.Namespace) -> int:
 
         return by_environment(options)
     from atomlens.machine import choose_device
+    from atomlens.predictor.explanation_files import MOST_IN_INDEX, ExplanationWriter
     from atomlens.predictor.inputs.rows import stream_rows
     from atomlens.predictor.reading import inputs_reading
-    from atomlens.predictor.report import MOST_IN_INDEX, ExplanationWriter
     from atomlens.predictor.tables import need_sources
     from atomlens.predictor.trust.doubts import about_cut_shells
     from atomlens.reports.tables import format_table

@@ -212,7 +212,7 @@ def rows_for(out: Path, prediction: "Prediction") -> "Sequence[Record]":
 
 def plot_spectra(prediction: "Prediction", path: Path) -> None:
     """Draw the predicted spectra of the first inputs, and say how many are left out."""
-    from atomlens.predictor.report import axis_labels, spectrum_panels
+    from atomlens.predictor.spectrum_panels import axis_labels, spectrum_panels
     from atomlens.reports.spectrum_figure import MOST_PANELS, draw_spectra
 
     x_label, y_label = axis_labels(prediction.spectrum_target())

@@ -1,93 +1,31 @@
-"""What is written and drawn of predictions, evaluations and explanations."""
+"""What is written and drawn of predictions beside true values."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.errors import ExplanationError, SettingsError
-from atomlens.explain import Explanation
 from atomlens.files import to_json, write_text
 from atomlens.predictor.evaluation import learned_from, without_coverage
 from atomlens.predictor.figures import tables_by_class
-from atomlens.predictor.inference import StepProgress
 from atomlens.predictor.measuring import confusion_matrix, normal_shares, share_interval
 from atomlens.predictor.metrics import ClassificationMetrics, Metrics
 from atomlens.predictor.prediction import Prediction
-from atomlens.printing import file_stem
 from atomlens.reports.coverage import staircase
-from atomlens.reports.spectrum_figure import SpectrumCurve, SpectrumPanel
-from atomlens.targets import Target, target_places, value_slices
+from atomlens.targets import value_slices
 from atomlens.units import unit_text
 
 if TYPE_CHECKING:
-    from atomlens.reports.content import ExplainedStructure
+    pass
+
+from atomlens.files import unique_stems
+from atomlens.predictor.spectrum_panels import axis_labels, compared_spectra
 
 Values = NDArray[np.float64]
-
-
-def spectrum_panels(prediction: Prediction, most: int) -> list[SpectrumPanel]:
-    """Return what is drawn of the first inputs that did not fail, at most ``most``."""
-    spectra = {t: p for t, p in target_places(prediction.targets).items() if t.is_spectrum}
-    return [
-        SpectrumPanel(
-            title=prediction.names[i],
-            curves=tuple(
-                SpectrumCurve(
-                    label=target.name,
-                    grid=np.array(target.grid),
-                    predicted=prediction.values[i, place],
-                    std=prediction.std[i, place],
-                )
-                for target, place in spectra.items()
-            ),
-        )
-        for i in np.flatnonzero(prediction.ok)[:most].tolist()
-    ]
-
-
-def compared_spectra(prediction: Prediction, true: Values, target: str) -> list[SpectrumPanel]:
-    """Return what is drawn of the best, the median and the worst material, by their MAE.
-
-    Args:
-        prediction: Of n inputs.
-        true: (n, n_grid) the reference, NaN where unknown.
-        target: Which spectrum.
-    """
-    chosen = prediction.spectrum_target(target)
-    found, std = prediction.spectrum(target), prediction.spectrum_std(target)
-    error = np.abs(found - true)
-    known = np.flatnonzero(np.isfinite(error).any(axis=1))
-    mae = np.nanmean(error[known], axis=1)
-    order = known[np.argsort(mae, kind="stable")]
-    places = {"best": 0, "median": (len(order) - 1) // 2, "worst": len(order) - 1}
-    unique = {place: word for word, place in reversed(places.items())}
-    return [
-        SpectrumPanel(
-            title=f"{unique[place]}: {prediction.names[i]}, MAE {np.nanmean(error[i]):.3g}",
-            curves=(
-                SpectrumCurve(
-                    label=target,
-                    grid=np.array(chosen.grid),
-                    predicted=found[i],
-                    std=std[i],
-                    true=true[i],
-                ),
-            ),
-        )
-        for place, i in ((p, int(order[p])) for p in sorted(unique))
-    ]
-
-
-def axis_labels(target: Target) -> tuple[str, str]:
-    """Return what stands at the axes of a spectrum: ``energy (eV)``, ``eps_re``."""
-    names = ((target.grid_name, target.grid_unit), (target.name, target.unit))
-    x, y = (f"{name} ({unit_text(unit)})" if unit else name for name, unit in names)
-    return x, y
 
 
 def write_evaluation(
@@ -329,146 +267,6 @@ def calibration_curve(error: Values, std: Values) -> tuple[Values, Values] | Non
     if not known.any():
         return None
     return staircase(normal_shares(error[known], std[known]))
-
-
-def write_explanations(
-    explanations: Sequence[Explanation],
-    folder: Path,
-    progress: StepProgress | None = None,
-) -> list[str]:
-    """Write the files of every explanation and, for several, an index; return their names.
-
-    An index that an earlier call left is renewed or removed.
-    """
-    writer = ExplanationWriter(folder)
-    for done, explanation in enumerate(explanations, start=1):
-        writer.add(explanation)
-        if progress is not None:
-            progress(done, len(explanations))
-    writer.finish()
-    return writer.names
-
-
-MOST_IN_INDEX = 500
-"""Explanations on one page; the others have pages of their own."""
-
-
-@final
-class ExplanationWriter:
-    """Writes the files of explanations as they come, and in the end an index if there are several.
-
-    Memory holds the names of all and the pictures of those in the index.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        single_pages: bool = True,
-        drawings: bool = False,
-        inputs: Collection[Path] = (),
-    ) -> None:
-        """Write into a folder.
-
-        Args:
-            folder: Where.
-            single_pages: Whether each explanation has a page of its own, beside the index; the
-                viewer alone takes 0.6 MB a page.
-            drawings: Whether each molecule also has a drawing, ``NAME.svg``.
-            inputs: Resolved paths of files that must not be overwritten.
-        """
-        self.folder, self.single_pages, self.drawings = folder, single_pages, drawings
-        self.inputs = frozenset(inputs)
-        self.names: list[str] = []
-        """Of the files of each explanation, without ending"""
-        self.undrawn: list[str] = []
-        """Why structures have no drawing, a sentence each"""
-        self._stems = Stems(taken=("index",))
-        self._pictures: list[ExplainedStructure] = []
-        self._waiting: Explanation | None = None
-
-    def add(self, explanation: Explanation) -> None:
-        """Write the files of an explanation.
-
-        Raises:
-            SettingsError: one of them would take the place of an input.
-        """
-        from atomlens.reports.tables import write_extxyz
-
-        stem = self._stems.add(explanation.name)
-        self._refuse_inputs(stem)
-        if self.single_pages:
-            explanation.to_html(self.folder / f"{stem}.html")
-        elif not self.names:  # the only one has a page nevertheless
-            self._waiting = explanation
-        explanation.to_png(self.folder / f"{stem}.png")
-        write_extxyz(explanation.to_atoms(), self.folder / f"{stem}.extxyz")
-        write_text(to_json(explanation.to_dict()) + "\n", self.folder / f"{stem}.json")
-        if self.drawings:
-            try:
-                explanation.to_drawing(self.folder / f"{stem}.svg")
-            except ExplanationError as problem:
-                self.undrawn.append(str(problem))
-        if len(self._pictures) < MOST_IN_INDEX:
-            self._pictures.append(explanation.picture())
-        self.names.append(stem)
-
-    def finish(self) -> None:
-        """Write the index of several explanations, or the page of the only one."""
-        from atomlens.reports.page import write_page
-
-        if len(self.names) > 1:
-            write_page(self._pictures, self.folder / "index.html")
-            return
-        _remove_index(self.folder / "index.html")
-        if self._waiting is not None:
-            self._waiting.to_html(self.folder / f"{self.names[0]}.html")
-
-    def _refuse_inputs(self, stem: str) -> None:
-        endings = ("html", "png", "extxyz", "json", *(["svg"] if self.drawings else []))
-        for ending in endings if self.inputs else ():
-            path = self.folder / f"{stem}.{ending}"
-            if path.resolve() in self.inputs:
-                raise SettingsError(
-                    f"{self.folder}: {path.name} is an input and would be overwritten; give "
-                    "another folder."
-                )
-
-
-def _remove_index(path: Path) -> None:
-    """Remove an index of ours, which is about other structures; another page stays."""
-    try:
-        ours = "atomlens" in path.read_text(encoding="utf-8", errors="replace")[:20_000]
-    except OSError:
-        return
-    if ours:
-        path.unlink(missing_ok=True)
-
-
-def unique_stems(names: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
-    """Return one file name without suffix per name, all different on every file system."""
-    stems = Stems(taken)
-    return [stems.add(name) for name in names]
-
-
-@final
-class Stems:
-    """Gives file names without suffix, all different on every file system."""
-
-    def __init__(self, taken: Sequence[str] = ()) -> None:
-        self._used = {t.casefold() for t in taken}
-        self._numbers: dict[str, int] = {}
-
-    def add(self, name: str) -> str:
-        """Return the file name for another name."""
-        stem = candidate = file_stem(name.replace("/", "_"))
-        number = self._numbers.get(stem, 1)
-        while candidate.casefold() in self._used:
-            number += 1
-            candidate = f"{stem}-{number}"
-        self._numbers[stem] = number
-        self._used.add(candidate.casefold())
-        return candidate
 
 
 def draw_targets(prediction: Prediction, true: Values, folder: Path, title: str) -> None:

@@ -17,7 +17,7 @@ from atomlens.predictor.folder.card import model_card
 from atomlens.predictor.judged_data import matching_values
 from atomlens.predictor.measuring import regression_metrics
 from atomlens.predictor.metrics import Metrics
-from atomlens.predictor.report import compared_spectra
+from atomlens.predictor.spectrum_panels import compared_spectra
 from atomlens.reports.evaluation_page import calibration_sentence
 from atomlens.reports.spectrum_figure import MOST_PANELS, draw_spectra
 from atomlens.targets import Target
