@@ -9,7 +9,7 @@ from atomlens.predictor import load
 from atomlens.predictor.inputs.pieces import Piece
 from atomlens.screening.columns import ScreenColumns
 from atomlens.screening.jobs import ScreenJob
-from atomlens.structures.disorder import REFUSE
+from atomlens.structures.forms import REFUSE
 
 WATER = "3\nwater\nO 0 0 0\nH 0.96 0 0\nH -0.24 {y} 0\n"
 

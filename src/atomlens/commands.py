@@ -23,7 +23,7 @@ from atomlens.predictor import Metrics, Prediction, Predictor, load
 from atomlens.predictor.inputs.rows import read_atoms, read_rows
 from atomlens.printing import kind_of_object
 from atomlens.settings import by_option, typed_values
-from atomlens.structures.disorder import DisorderChoice
+from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.options import PLACES, ReadingOptions
 
 if TYPE_CHECKING:

@@ -321,7 +321,7 @@ def test_nothing_but_warnings_is_nothing_to_use(
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_application_takes_the_options(doubtful: Path) -> None:
     pytest.importorskip("fastapi")
-    from atomlens.structures.disorder import DisorderChoice
+    from atomlens.structures.forms import DisorderChoice
     from atomlens.structures.options import ReadingOptions
     from atomlens.web.uploads import Upload, read_all
 

@@ -121,7 +121,7 @@ def reading_options(
     Raises:
         SettingsError: a number is out of bounds.
     """
-    from atomlens.structures.disorder import N_MODELS, DisorderChoice
+    from atomlens.structures.forms import N_MODELS, DisorderChoice
     from atomlens.structures.options import PLACES, ReadingOptions
 
     forms = forms_given(options)

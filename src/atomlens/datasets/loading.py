@@ -36,7 +36,7 @@ from atomlens.errors import (
     warn,
 )
 from atomlens.printing import NO_STDIN, is_stdin
-from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
+from atomlens.structures.forms import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.objects import as_list
 from atomlens.structures.options import PLACES
 from atomlens.structures.parts import pick_of

@@ -29,8 +29,8 @@ from atomlens.structures.arrays import (
     name_of,
     structure_of,
 )
-from atomlens.structures.disorder import REFUSE, DisorderChoice, form_of, name_of_forms
 from atomlens.structures.formats.xyz_comment import energy_of_title
+from atomlens.structures.forms import REFUSE, DisorderChoice, form_of, name_of_forms
 from atomlens.structures.objects import UNCORRECTED
 from atomlens.structures.options import FormsHeard
 from atomlens.structures.workers import Outcome

@@ -15,7 +15,7 @@ from atomlens.labels.framework import Charges, Framework, make_framework, missin
 from atomlens.labels.gases import GASES
 from atomlens.labels.gcmc import Adsorption, GcmcSettings, Progress, import_raspalib, simulate
 from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of, warnings_of
-from atomlens.structures.disorder import form_of
+from atomlens.structures.forms import form_of
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -43,7 +43,7 @@ from atomlens.predictor.trust.estimates import Estimates, spread_out
 from atomlens.progress import shown
 from atomlens.settings import by_option
 from atomlens.structures.arrays import NO_DOUBTS, StructureArrays
-from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
+from atomlens.structures.forms import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.options import ReadingOptions, check_places
 
 _MANY = 64

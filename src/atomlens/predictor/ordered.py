@@ -18,7 +18,7 @@ from atomlens.structures.arrays import (
     formula_of,
     kind_of_doubt,
 )
-from atomlens.structures.disorder import name_of_forms, said_of_models
+from atomlens.structures.forms import name_of_forms, said_of_models
 from atomlens.targets import value_slices
 
 

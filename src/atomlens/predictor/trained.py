@@ -57,8 +57,8 @@ from atomlens.structures.arrays import (
     StructureArrays,
     kind_of_doubt,
 )
-from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.distance_doubts import doubts_unit
+from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.options import ReadingOptions
 from atomlens.targets import Target, value_slices
 from atomlens.targets.scaling import TargetScaling

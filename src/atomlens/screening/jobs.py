@@ -39,7 +39,7 @@ from atomlens.screening.columns import (
     ScreenColumns,
 )
 from atomlens.structures.arrays import Doubts, StructureArrays
-from atomlens.structures.disorder import DisorderChoice
+from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.options import choices_about
 from atomlens.structures.workers import Task, Worker, WorkerDiedError
 from atomlens.targets import value_slices

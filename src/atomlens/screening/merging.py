@@ -31,7 +31,7 @@ from atomlens.screening.columns import (
 from atomlens.screening.expressions import Expression
 from atomlens.screening.jobs import FAILED, LEFT_OUT, PARTLY
 from atomlens.screening.shards import ShardStore
-from atomlens.structures.disorder import REFUSE, DisorderChoice
+from atomlens.structures.forms import REFUSE, DisorderChoice
 from atomlens.structures.options import idle_forms
 
 RESULTS, FAILURES, DUPLICATES = "results", "failures.csv", "duplicates.csv"

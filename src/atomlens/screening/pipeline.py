@@ -35,7 +35,7 @@ from atomlens.screening.shards import (
     write_manifest,
 )
 from atomlens.settings import by_option
-from atomlens.structures.disorder import N_MODELS, Disorder, DisorderChoice
+from atomlens.structures.forms import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.options import PLACES
 from atomlens.version import __version__
 

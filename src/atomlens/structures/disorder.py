@@ -8,27 +8,20 @@ the other, each so that what all of them hold until then is what the occupancies
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements.radii import COVALENT_RADII
-from atomlens.errors import SettingsError, unknown_name
 from atomlens.structures.arrays import amounts_in, formula_of
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-Disorder = Literal["refuse", "majority", "enumerate"]
-"""What to do with a disordered crystal."""
-
-N_MODELS = 8
-"""Ordered models that ``enumerate`` makes, unless asked for another number."""
+from atomlens.structures.forms import DisorderChoice
 
 _SEED = 20240229
 _OVERLAP = 0.75
@@ -53,65 +46,6 @@ _DECIMALS = 6
 """Of the atoms of an element in a cell; more are rounding of the occupancies' sum."""
 _EXACT = 1e-3
 """Atoms a cell by which the mean of the models may miss the occupancies and be called exact."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisorderChoice:
-    """How what can be several things is read: disorder, flexible molecules, ambiguous texts."""
-
-    how: Disorder = "refuse"
-    """``refuse``; ``majority``: the species or group of the largest occupancy, of equal ones the
-    first in the file; ``enumerate``: up to `n_models` ordered models, drawn by the occupancies,
-    of which means are means over the disorder"""
-    n_models: int = N_MODELS
-    """Ordered models of ``enumerate``; less where fewer hold the same in the same shares"""
-    conformers: int = 1
-    """Shapes made of each SMILES, models taken of an mmCIF and conformers of an rdkit molecule, at
-    most, if more than 1; they stand for one structure"""
-    formulas_first: bool = False
-    """Compositions are all that counts: a text that is a SMILES and a formula, such as ``BN``, is
-    taken for the formula, and a disordered crystal for its own, where ``how`` is ``refuse``"""
-    said_by: Literal["nobody", "user", "model"] = "nobody"
-    """Who chose ``how``: what a user refuses is refused, what nobody chose follows the model"""
-
-    @classmethod
-    def asked(cls, how: Disorder | None, n_models: int, conformers: int) -> "DisorderChoice":
-        """Return what a user asks for; without ``how`` disorder is refused or follows a model."""
-        said_by: Literal["nobody", "user"] = "nobody" if how is None else "user"
-        return cls(how=how or "refuse", n_models=n_models, conformers=conformers, said_by=said_by)
-
-    @property
-    def takes_compositions(self) -> bool:
-        """Whether the composition of a disordered crystal is all that is read of it."""
-        return self.how == "refuse" and self.formulas_first and self.said_by != "user"
-
-    def __post_init__(self) -> None:
-        if self.how not in get_args(Disorder):
-            raise SettingsError(unknown_name("way to treat disorder", self.how, get_args(Disorder)))
-        if not 1 <= self.n_models <= 1000:
-            raise SettingsError(
-                f"{self.n_models} ordered models cannot be made; give a number from 1 to 1000."
-            )
-        if not 1 <= self.conformers <= 1000:
-            raise SettingsError(
-                f"{self.conformers} conformers cannot be made; give a number from 1 to 1000."
-            )
-
-
-REFUSE = DisorderChoice()
-
-
-def form_of(atoms: "Atoms") -> int:
-    """Return which ordered model or conformer of its structure this is, from 0; -1 for others."""
-    number = atoms.info.get("ordered_model", atoms.info.get("conformer", -1))
-    return number if isinstance(number, int) else -1
-
-
-def name_of_forms(names: Sequence[str]) -> str:
-    """Return the name of a structure from those of its forms, ``x-0000`` or ``x`` and ``x-2``."""
-    if len(names) < 2 or names[1] in (names[0], f"{names[0]}-2"):
-        return names[0]
-    return re.sub(r"-(\d{4}|model-\w+)$", "", names[0])
 
 
 class PartialAtoms(NamedTuple):
@@ -195,15 +129,6 @@ def _in_lowest_terms(drawn: list[NDArray[np.int_]]) -> list[NDArray[np.int_]]:
             left[kept.tobytes()] -= 1
             found.append(kept)
     return found
-
-
-def said_of_models(sentence: str) -> str:
-    """Return what is said of one ordered model as it is said of all of them."""
-    return re.sub(
-        r"ordered model \d+ of \d+( \(\d+ different\))?, drawn by the occupancies.*",
-        r"ordered models\1 were drawn by the occupancies",
-        sentence,
-    )
 
 
 def models_of(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from atomlens.boundary import TEXT_SHARE, machine_memory, read_bytes, regular_size, unpacked
 from atomlens.errors import StructureError
 from atomlens.printing import NO_STDIN, is_stdin, one_line, reason
-from atomlens.structures.disorder import REFUSE, DisorderChoice
+from atomlens.structures.forms import REFUSE, DisorderChoice
 from atomlens.structures.records import Entry
 
 

@@ -13,7 +13,6 @@ from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from atomlens.errors import Failure, StructureError
 from atomlens.printing import clean_name, kind_of_object, one_line, reason, short
-from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.files import (
     KINDS,
     content_said,
@@ -24,6 +23,7 @@ from atomlens.structures.files import (
     known_kinds,
     what_lies_there,
 )
+from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.objects import as_list, is_nothing
 from atomlens.structures.options import ReadingOptions
 from atomlens.structures.parts import FilePart, Pick, parts_of, pick_of

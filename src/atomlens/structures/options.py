@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from atomlens.errors import Failure, SettingsError, unknown_name, warn
 from atomlens.printing import cut
 from atomlens.structures.arrays import Structure, has_made_geometry, said_of, source_of
-from atomlens.structures.disorder import REFUSE, DisorderChoice
+from atomlens.structures.forms import REFUSE, DisorderChoice
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -12,13 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from atomlens.errors import Failure, StructureError, warn
 from atomlens.printing import clean_name, reason, short
 from atomlens.structures.arrays import warnings_of
-from atomlens.structures.disorder import (
-    N_MODELS,
-    Disorder,
-    DisorderChoice,
-    form_of,
-    said_of_models,
-)
 from atomlens.structures.files import (
     is_data,
     kind_of,
@@ -27,6 +20,7 @@ from atomlens.structures.files import (
     stem_of,
     why_not_read,
 )
+from atomlens.structures.forms import N_MODELS, Disorder, DisorderChoice, form_of, said_of_models
 from atomlens.structures.inputs import (
     FolderStart,
     Input,

@@ -25,7 +25,7 @@ from atomlens.predictor.judged_data import NAMES_ONLY
 from atomlens.predictor.trained import take_formulas_first
 from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.disorder import REFUSE, form_of
+from atomlens.structures.forms import REFUSE, form_of
 from atomlens.structures.objects import as_list
 from atomlens.structures.options import AS_IT_IS, ReadingOptions
 from atomlens.studies.base import Study

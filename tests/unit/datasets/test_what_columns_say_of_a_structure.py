@@ -11,7 +11,7 @@ import atomlens as al
 from atomlens.datasets.tables.table import read_table
 from atomlens.errors import DatasetError
 from atomlens.structures.arrays import warnings_of
-from atomlens.structures.disorder import REFUSE
+from atomlens.structures.forms import REFUSE
 
 SALTS = [bulk("NaCl", "rocksalt", a=5.6 + 0.01 * i) for i in range(4)]
 

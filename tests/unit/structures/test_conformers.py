@@ -8,7 +8,7 @@ from ase import Atoms
 
 from atomlens.errors import SettingsError
 from atomlens.structures import read, to_atoms
-from atomlens.structures.disorder import name_of_forms
+from atomlens.structures.forms import name_of_forms
 from atomlens.structures.records import quiet
 from atomlens.structures.smiles import ALIKE, conformers_of
 

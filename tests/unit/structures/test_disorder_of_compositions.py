@@ -7,8 +7,8 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
 from atomlens.errors import StructureError
-from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.files import read_file
+from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.objects import atoms_of
 
 ALLOY = Structure(

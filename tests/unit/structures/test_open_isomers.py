@@ -6,7 +6,7 @@ import pytest
 from ase.build import molecule
 
 from atomlens.structures import read_structures
-from atomlens.structures.disorder import REFUSE
+from atomlens.structures.forms import REFUSE
 from atomlens.structures.options import FormsHeard
 from atomlens.structures.smiles import is_open
 

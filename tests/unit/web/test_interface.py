@@ -19,7 +19,7 @@ pytest.importorskip("fastapi")
 
 from atomlens.predictor import load
 from atomlens.predictor.inputs.rows import read_inputs
-from atomlens.structures.disorder import DisorderChoice
+from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.options import FormsHeard
 from atomlens.web.app import MOST_BYTES
 from atomlens.web.serving import Running

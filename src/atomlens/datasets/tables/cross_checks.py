@@ -12,7 +12,7 @@ from atomlens.datasets.tables.row_readers import RowReader, hold_structures
 from atomlens.errors import StructureError, warn
 from atomlens.printing import cut, short
 from atomlens.structures.arrays import chemical_formula, name_of
-from atomlens.structures.disorder import DisorderChoice
+from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.formulas import amounts_in_formula
 from atomlens.structures.records import add_warning
 

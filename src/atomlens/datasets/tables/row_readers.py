@@ -23,8 +23,8 @@ from atomlens.datasets.tables.headers import HOLDERS, SITES, TEXTS, listed
 from atomlens.errors import DatasetError, StructureError, warn
 from atomlens.printing import cut, is_number, reason, short
 from atomlens.structures.arrays import StructureArrays, chemical_formula, structure_of
-from atomlens.structures.disorder import DisorderChoice
 from atomlens.structures.files import kind_of, stem_of
+from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.inputs import CellText
 from atomlens.structures.objects import is_amounts, is_object
 from atomlens.structures.records import add_warning, atoms_of

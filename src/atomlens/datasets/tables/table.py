@@ -17,7 +17,7 @@ from atomlens.datasets.tables.headers import FOLDS, IGNORED, NAMES, TEXTS, known
 from atomlens.datasets.tables.row_readers import RowReader, structure_reader
 from atomlens.errors import DatasetError, warn
 from atomlens.printing import clean_name, cut
-from atomlens.structures.disorder import REFUSE
+from atomlens.structures.forms import REFUSE
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -18,7 +18,7 @@ from atomlens.models.base import PropertyModel
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor.inputs.rows import InputRow, is_packed, own_source, read_rows, stream_rows
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
-from atomlens.structures.disorder import form_of
+from atomlens.structures.forms import form_of
 from atomlens.structures.options import AS_IT_IS, ReadingOptions
 
 if TYPE_CHECKING:

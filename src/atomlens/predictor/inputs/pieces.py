@@ -14,7 +14,7 @@ from atomlens.datasets.tables.table import read_table
 from atomlens.errors import AtomlensError, DatasetError, Failure
 from atomlens.predictor.inputs.rows import has_rows, is_packed, plain_columns
 from atomlens.structures.arrays import Structure, StructureArrays
-from atomlens.structures.disorder import DisorderChoice
+from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.parts import FilePart, Pick
 from atomlens.structures.reading import list_pieces, read_piece
 

@@ -30,14 +30,7 @@ from atomlens.structures.cif.sites import (
 from atomlens.structures.cif.space_groups import said_of_symmetry
 from atomlens.structures.cif.symmetry import AsymmetricUnit, all_atoms
 from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag, read_tags
-from atomlens.structures.disorder import (
-    REFUSE,
-    DisorderChoice,
-    PartialAtoms,
-    composition_of,
-    is_disordered,
-    models_of,
-)
+from atomlens.structures.disorder import PartialAtoms, composition_of, is_disordered, models_of
 from atomlens.structures.distance_doubts import (
     NM_NOTICE,
     far_fractions,
@@ -46,6 +39,7 @@ from atomlens.structures.distance_doubts import (
     no_hydrogen,
 )
 from atomlens.structures.distances import pairs_within
+from atomlens.structures.forms import REFUSE, DisorderChoice
 from atomlens.structures.formulas import total_amount
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,

@@ -21,15 +21,11 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.printing import counted, reason, short
 from atomlens.structures.arrays import chemical_formula
-from atomlens.structures.disorder import REFUSE, DisorderChoice
 from atomlens.structures.distance_doubts import far_fractions, unused_cell
+from atomlens.structures.forms import REFUSE, DisorderChoice
 from atomlens.structures.formulas import amounts_in_formula
-from atomlens.structures.objects import (
-    atoms_of_json,
-    atoms_of_sites,
-    entry_energies,
-    other_lengths,
-)
+from atomlens.structures.objects import entry_energies
+from atomlens.structures.pymatgen_sites import atoms_of_json, atoms_of_sites, other_lengths
 from atomlens.structures.records import (
     Entry,
     HoldsNoStructureError,
