@@ -20,16 +20,11 @@ from atomlens.structures.cif.cell import CELL_TAGS, vectors
 from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit
 from atomlens.structures.cif.operations import SymmetryImages
 from atomlens.structures.cif.plain import plain_crystal
-from atomlens.structures.cif.sites import (
-    Sites,
-    column,
-    formula_amounts,
-    number,
-    with_a_row_for_each_species,
-)
+from atomlens.structures.cif.sites import Sites, with_a_row_for_each_species
 from atomlens.structures.cif.space_groups import said_of_symmetry
 from atomlens.structures.cif.symmetry import AsymmetricUnit, all_atoms
 from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag, read_tags
+from atomlens.structures.cif.values import column, formula_amounts, number
 from atomlens.structures.disorder import PartialAtoms, composition_of, is_disordered, models_of
 from atomlens.structures.distance_doubts import (
     NM_NOTICE,

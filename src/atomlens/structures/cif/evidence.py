@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.elements.masses import ATOMIC_MASSES
-from atomlens.structures.cif.sites import column, formula_amounts, number
 from atomlens.structures.cif.tags import MAGNETIC, Tags, first_tag
+from atomlens.structures.cif.values import column, formula_amounts, number
 from atomlens.structures.formulas import total_amount
 
 _DALTON_PER_A3 = 1.66053907

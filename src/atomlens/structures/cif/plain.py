@@ -22,17 +22,11 @@ from atomlens.structures.cif.cell import CELL_TAGS, vectors
 from atomlens.structures.cif.elements import contradicted, element_of, hydrogens_of_name
 from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit, weigh
 from atomlens.structures.cif.operations import ROUNDED_TOLERANCE, SITE_TOLERANCE, Operations
-from atomlens.structures.cif.sites import (
-    MULTIPLICITY_TAGS,
-    column,
-    formula_amounts,
-    known,
-    last_digit,
-    number,
-)
+from atomlens.structures.cif.sites import MULTIPLICITY_TAGS
 from atomlens.structures.cif.space_groups import SYMMETRY_TAGS
 from atomlens.structures.cif.symmetry import only_reading
 from atomlens.structures.cif.tags import Tags
+from atomlens.structures.cif.values import column, formula_amounts, known, last_digit, number
 from atomlens.structures.distance_doubts import nothing_to_doubt
 from atomlens.structures.kernels import images_of
 

@@ -1,15 +1,12 @@
 """The atoms that a CIF lists, before symmetry: elements, places, shares and alternatives."""
 
-import math
 import re
-from fractions import Fraction
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.printing import short
 from atomlens.structures.cif.elements import (
@@ -20,7 +17,7 @@ from atomlens.structures.cif.elements import (
     species_of,
 )
 from atomlens.structures.cif.tags import Tags
-from atomlens.structures.formulas import amounts_in_formula
+from atomlens.structures.cif.values import column, formula_amounts, known, last_digit, number
 from atomlens.structures.records import decimal_comma
 
 _CHARGE_OF_TYPES = "_atom_type_partial_charge"
@@ -49,76 +46,12 @@ _OF_CHAINS = frozenset(
 )
 """Residues of proteins and nucleic acids."""
 _LABEL_TAGS = ("_atom_site_label", "_atom_site_label_atom_id", "_atom_site_auth_atom_id")
-
 _MOST_COMPARED = 50
 """So many atoms are enough to see whether two kinds of coordinates agree."""
-
-_UNCERTAINTY = re.compile(r"\(\d*\)?$")
 _SLACK = 1.5e-3
 """An occupancy this near to 1 is 1: thirds and the last of three digits."""
-
 _SLACK_ABOVE = 0.05
 """More than everything is refinement noise up to here."""
-
-
-def column(tags: Tags, *names: str) -> list[Any]:
-    """Return the values of the first of the tags that is there; empty if none is."""
-    for name in names:
-        value = tags.get(name)
-        if value is not None and value != []:
-            return value if isinstance(value, list) else [value]
-    return []
-
-
-def number(value: Any = None) -> float | None:
-    """Return a CIF number without its uncertainty; None for ``?``, ``.`` and words."""
-    try:
-        found = float(_bare(value) if isinstance(value, str) else value)
-    except (TypeError, ValueError):
-        return None
-    return found if math.isfinite(found) else None
-
-
-def _bare(text: str) -> str:
-    """Return a number as text without its uncertainty."""
-    return _UNCERTAINTY.sub("", text) if "(" in text else text
-
-
-def last_digit(value: Any) -> float:
-    """Return how far a coordinate may be from what is meant: the size of the last digit written.
-
-    0 for simple fractions such as 0, .5 and 0.25. Of one digit it is less than half of it: 0.3 may
-    be a third, but nobody writes 0.2 for a quarter.
-    """
-    text = _bare(str(value).strip())
-    found = number(text)
-    if found is None or abs(found * 24 - round(found * 24)) < 1e-9 or "e" in text.lower():
-        return 0.0
-    digits = len(text.partition(".")[2])
-    return 0.0499 if digits == 1 else 10.0**-digits
-
-
-def formula_amounts(tags: Tags, *others: str) -> dict[str, Fraction]:
-    """Return the sum formula of the file, or that of another tag; empty if it has none."""
-    text = " ".join(known(x) for x in column(tags, "_chemical_formula_sum", *others))
-    try:
-        return amounts_in_formula(_in_usual_case(text), adducts=False)
-    except StructureError:
-        return {}
-
-
-def _in_usual_case(text: str) -> str:
-    """Return a sum formula that was written in capitals, such as ``NI O``, as ``Ni O``.
-
-    The elements of a sum formula stand apart, so that two letters of one word are one element.
-    """
-    words = text.split()
-    if len(words) < 2 or not all(re.fullmatch(r"[A-Z]{1,2}\d*(\.\d+)?", word) for word in words):
-        return text
-    return " ".join(
-        word.capitalize() if word[:2].isalpha() and word[:2].capitalize() in SYMBOLS else word
-        for word in words
-    )
 
 
 def with_a_row_for_each_species(tags: Tags) -> Tags:
@@ -542,12 +475,6 @@ def _checked_axes(
         )
     is_usual = np.abs(back - cell.T).max() < 0.02 and np.abs(shift).max() < 1e-6
     return None if is_usual else (matrix, shift)
-
-
-def known(value: Any) -> str:
-    """Return a value as text; empty for ``?``, ``.`` and nothing."""
-    text = "" if value is None else str(value).strip()
-    return "" if text in ("?", ".") else text
 
 
 def _slack(value: Any) -> float:

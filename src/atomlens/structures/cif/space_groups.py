@@ -27,8 +27,8 @@ from atomlens.structures.cif.operations import (
     parse_operations,
     setting_operations,
 )
-from atomlens.structures.cif.sites import column, number
 from atomlens.structures.cif.tags import Tags
+from atomlens.structures.cif.values import column, number
 from atomlens.structures.records import quiet
 
 _LISTS = (

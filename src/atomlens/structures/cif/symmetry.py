@@ -24,7 +24,6 @@ from atomlens.structures.cif.operations import (
     expand,
     fits_cell,
 )
-from atomlens.structures.cif.sites import column
 from atomlens.structures.cif.space_groups import (
     ADVICE,
     ListedGroup,
@@ -37,6 +36,7 @@ from atomlens.structures.cif.space_groups import (
     unsaid_symmetry,
 )
 from atomlens.structures.cif.tags import Tags
+from atomlens.structures.cif.values import column
 from atomlens.structures.distances import overlapping_pairs, pairs_within
 
 _WYCKOFF_TAGS = ("_atom_site_wyckoff_symbol", "_atom_site_wyckoff_letter")
