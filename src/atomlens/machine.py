@@ -196,19 +196,39 @@ _compiled: set[Any] = set()
 """Loops that are known to be compiled: asking a dispatcher takes as long as a small crystal."""
 
 
+_compiling = 0
+"""How many times `compiling` is entered"""
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Let every loop run compiled, however little there is to do.
+
+    Plain Python adds up in another order, so a training that began in it, on a machine that had
+    compiled nothing yet, would differ in the last digits from all later ones.
+    """
+    global _compiling
+    _compiling += 1
+    try:
+        yield
+    finally:
+        _compiling -= 1
+
+
 def worth_compiling(loop: Callable[..., Any], work: int, most: int) -> bool:
     """Say whether a loop shall run compiled rather than as plain Python.
 
     It shall where its code is there, in memory or on disk, and where there is so much to do that
     compiling it pays: the first crystal of a new user has eight atoms, and compiling the search
-    for its neighbours takes thirty times as long as finding them in plain Python.
+    for its neighbours takes thirty times as long as finding them in plain Python. Inside
+    `compiling` it always shall.
 
     Args:
         loop: What `entry_point` or `kept` made.
         work: What is to be done now, in any unit.
         most: As much as plain Python does in a part of the time that the compiler takes.
     """
-    if loop in _compiled:
+    if _compiling or loop in _compiled:
         return True
     if not getattr(loop, "py_func", None) or loop.signatures:  # type: ignore[attr-defined]
         _compiled.add(loop)

@@ -1,5 +1,6 @@
 """``atomlens explain``: every file of the contract, for every input."""
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,8 @@ def test_one_input_gives_page_picture_structure_and_numbers(
     out = tmp_path / "pages"
     assert _explain(model_folder, structures / "water.xyz", "--out", out) == 0
     assert {p.name for p in out.iterdir()} == {
-        f"water.{s}" for s in ("html", "png", "extxyz", "json")
+        "atoms.csv",
+        *(f"water.{s}" for s in ("html", "png", "extxyz", "json")),
     }
     content = json.loads((out / "water.json").read_text())
     assert {"name", "target", "method", "prediction", "scores", "symbols"} <= set(content)
@@ -61,6 +63,15 @@ def test_several_inputs_get_an_index_and_a_bad_one_is_listed(
     assert _explain(model_folder, structures, "--out", out) == 1
     names = {p.name for p in out.iterdir()}
     assert {"index.html", "water.html", "methane.html"} <= names
+    with (out / "atoms.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for name in ("water", "methane"):
+        own = [row for row in rows if row["file"] == name]
+        content = json.loads((out / f"{name}.json").read_text())
+        assert [row["element"] for row in own] == content["symbols"]
+        assert [float(row["score"]) for row in own] == content["scores"]
+        assert [row["atom"] for row in own] == [str(i) for i in range(len(own))]
+        assert all(row["x"] and row["z"] for row in own)
     assert "broken.html" not in names
     shown = capsys.readouterr()
     assert "broken.xyz" in shown.err
@@ -244,9 +255,9 @@ def test_an_index_of_many_shows_the_first(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from atomlens.predictor import report
+    from atomlens.predictor import explanation_files
 
-    monkeypatch.setattr(report, "MOST_IN_INDEX", 2)
+    monkeypatch.setattr(explanation_files, "MOST_IN_INDEX", 2)
     smiles = ["CCO", "CCOC", "CCOCC"]
     words = ["explain", str(model_folder), *smiles, "--out", str(tmp_path), "--workers", "2"]
     assert main([*words, "--method", "attention"]) == 0

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import atomlens
 from atomlens.machine import compiler, folder_digest, long_lived, plain, worth_compiling
+from atomlens.training.data import prepare
 
 PACKAGE = Path(atomlens.__file__).parent
 KERNELS = ("neighbors", "graphs", "structures", "models/cgcnn", "models/scann")
@@ -179,6 +181,27 @@ def test_much_work_is_compiled_and_so_is_little_work_that_adds_up(
     assert compiled_before(1) == 4
     assert worth_compiling(compiled_before, 1, 100)
     assert worth_compiling(len, 1, 100)  # never compiled
+
+
+@needs_numba
+def test_a_training_compiles_however_little_there_is_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Plain Python adds up in another order, so the first model of a machine would be another."""
+    monkeypatch.setattr("atomlens.machine._is_on_disk", lambda _: False)
+    loop = pytest.importorskip("numba").njit(lambda n: n + 3)
+    found: list[bool] = []
+
+    def prepared(*given: Any) -> Any:
+        found.append(worth_compiling(loop, 1, 100))
+        return prepare(*given)
+
+    monkeypatch.setattr("atomlens.training.pipeline.prepare", prepared)
+    table = tmp_path / "t.csv"
+    table.write_text("formula,y\n" + "".join(f"Na{i}Cl,{i}\n" for i in range(1, 31)))
+    atomlens.train(table, target="y", model="ridge")
+    assert found == [True]
+    assert not worth_compiling(loop, 1, 100)
 
 
 @needs_numba

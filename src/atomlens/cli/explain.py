@@ -36,8 +36,8 @@ SUMMARY = "show which atoms a prediction rests on"
 DESCRIPTION = """\
 Explain predictions atom by atom. Writes for every input NAME.html (a page that works
 without a network), NAME.png, NAME.extxyz (column `contribution` or `attention`) and NAME.json,
-and an index.html when there are several. Ordered models and conformers of one structure
-(--disorder enumerate, --conformers) are explained one by one."""
+atoms.csv with all atoms of all inputs, and an index.html when there are several. Ordered models
+and conformers of one structure (--disorder enumerate, --conformers) are explained one by one."""
 EXAMPLES = """\
 examples:
   atomlens explain qm9 CCO --out pages --target homo

@@ -108,7 +108,12 @@ def _of_structures(data: Dataset) -> Iterator[tuple[Target, slice]]:
 
 
 def _as_total(data: Dataset, values: NDArray[np.float64]) -> str:
-    """Return the numbers of atoms, if values grow with them as totals do; else nothing."""
+    """Return the numbers of atoms, if values grow with them as totals do; else nothing.
+
+    Two different values, such as 0 and 1, are no totals.
+    """
+    if len(np.unique(values[np.isfinite(values)])) <= 2:
+        return ""
     found = _slope(np.asarray(data.structures.n_atoms, dtype=np.float64), values)
     grows = found is not None and abs(found.slope - 1) < 0.2 and found.correlation > _PROPORTIONAL
     if found is not None and grows and not data.structures.is_formula.any():

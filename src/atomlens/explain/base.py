@@ -19,6 +19,7 @@ from atomlens.printing import cut, kind_of_object
 from atomlens.structures.arrays import NO_DOUBTS, Doubts
 
 if TYPE_CHECKING:
+    import pandas as pd
     from ase import Atoms
 
 
@@ -291,6 +292,33 @@ class Explanation:
             atoms.set_array(f"{column}_std", np.asarray(self.scores_std, dtype=float))
         atoms.info.update(self.facts())
         return atoms
+
+    def to_rows(self) -> list[dict[str, str | int | float]]:
+        """Return a row an atom, all with the same columns.
+
+        ``name``, ``atom`` (counted from 0), ``element``, ``score``, ``score_std`` and the place
+        ``x``, ``y``, ``z`` in Å; NaN where it is not known, as the place of an atom of a formula.
+        """
+        n = len(self.atoms)
+        unknown = np.full((n, 3), np.nan)
+        places = unknown if self.atoms.info.get("is_formula") else self.atoms.positions
+        deviations = unknown[:, 0] if self.scores_std is None else self.scores_std
+        columns = (
+            [self.name] * n,
+            range(n),
+            self.atoms.get_chemical_symbols(),
+            self.scores.tolist(),
+            np.asarray(deviations, dtype=float).tolist(),
+            *places.T.tolist(),
+        )
+        names = ("name", "atom", "element", "score", "score_std", "x", "y", "z")
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return a table with the rows of `to_rows`; those of several can be put end to end."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_rows())
 
     def facts(self, *, unknown: bool = False) -> dict[str, str | float]:
         """Return what is said of the structure as a whole, called as the columns of `predict` are.

@@ -33,6 +33,8 @@ def write_explanations(
     return writer.names
 
 
+ATOMS = "atoms.csv"
+"""The table of all atoms of all explanations."""
 MOST_IN_INDEX = 500
 """Explanations on one page; the others have pages of their own."""
 
@@ -41,7 +43,7 @@ MOST_IN_INDEX = 500
 class ExplanationWriter:
     """Writes the files of explanations as they come, and in the end an index if there are several.
 
-    Memory holds the names of all and the pictures of those in the index.
+    Memory holds the names of all, the lines of their atoms and the pictures of those in the index.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class ExplanationWriter:
         self._stems = Stems(taken=("index",))
         self._pictures: list[ExplainedStructure] = []
         self._waiting: Explanation | None = None
+        self._atoms: list[str] = []
+        """Lines of the table of all atoms, a text for each explanation"""
 
     def add(self, explanation: Explanation) -> None:
         """Write the files of an explanation.
@@ -77,7 +81,7 @@ class ExplanationWriter:
         Raises:
             SettingsError: one of them would take the place of an input.
         """
-        from atomlens.reports.tables import write_extxyz
+        from atomlens.reports.tables import to_csv, write_extxyz
 
         stem = self._stems.add(explanation.name)
         self._refuse_inputs(stem)
@@ -93,14 +97,18 @@ class ExplanationWriter:
                 explanation.to_drawing(self.folder / f"{stem}.svg")
             except ExplanationError as problem:
                 self.undrawn.append(str(problem))
+        lines = to_csv([{"file": stem, **row} for row in explanation.to_rows()])
+        self._atoms.append(lines.partition("\n")[2] if self._atoms else lines)
         if len(self._pictures) < MOST_IN_INDEX:
             self._pictures.append(explanation.picture())
         self.names.append(stem)
 
     def finish(self) -> None:
-        """Write the index of several explanations, or the page of the only one."""
+        """Write the table of all atoms, and the index of several explanations or the only page."""
         from atomlens.reports.page import write_page
 
+        if self._atoms:
+            write_text("".join(self._atoms), self.folder / ATOMS)
         if len(self.names) > 1:
             write_page(self._pictures, self.folder / "index.html")
             return
@@ -110,8 +118,8 @@ class ExplanationWriter:
 
     def _refuse_inputs(self, stem: str) -> None:
         endings = ("html", "png", "extxyz", "json", *(["svg"] if self.drawings else []))
-        for ending in endings if self.inputs else ():
-            path = self.folder / f"{stem}.{ending}"
+        for name in (ATOMS, *(f"{stem}.{e}" for e in endings)) if self.inputs else ():
+            path = self.folder / name
             if path.resolve() in self.inputs:
                 raise SettingsError(
                     f"{self.folder}: {path.name} is an input and would be overwritten; give "

@@ -13,7 +13,7 @@ from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import Split, divide
 from atomlens.errors import SettingsError, TrainingError, TrainingStopped
 from atomlens.files import make_folder, place_of
-from atomlens.machine import compiler
+from atomlens.machine import compiler, compiling
 from atomlens.models import MODELS, PropertyModel, named_model
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor import Predictor, load
@@ -207,6 +207,7 @@ def _train(
         for sentence in (*doubts, *about_sizes(pretrained, dataset)):
             said.warning(sentence)
     with ExitStack() as stack:
+        stack.enter_context(compiling())
         if out is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atomlens-")))
         else:

@@ -137,6 +137,19 @@ def test_a_limit_of_integers_is_said_once_is_enough():
     assert "1 value of 'y' is -2147483648" in warning
 
 
+def test_a_value_alone_far_from_all_others_is_said_with_its_row():
+    odd = [*ORDINARY[:10], 1000 * max(ORDINARY), *ORDINARY[10:]]
+    made, (warning,) = said(odd)
+    assert f"'y' is {odd[10]:.6g} (row 11), and between" in warning
+    assert made.values[10, 0] == odd[10]
+    _, (warning,) = said([*ORDINARY, *ORDINARY[:50], 7e5, -8e5])
+    assert "-800000 (row 112)" in warning
+    assert "700000 (row 111)" in warning
+    decades = np.random.default_rng(3).lognormal(0, 2, 400).tolist()
+    for fine in ([*ORDINARY, 10 * max(ORDINARY)], decades, [0.0] * 40 + [5.0]):
+        assert not any("(row" in text for text in said(fine)[1])
+
+
 def test_minus_one_among_positive_numbers_is_said():
     _, (warning,) = said([*POSITIVE, -1, -1])
     assert "2 values of 'y' are -1, and no other is below zero" in warning

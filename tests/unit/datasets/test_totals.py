@@ -161,3 +161,12 @@ def test_values_that_sizes_decide_in_part_are_told_of_molecules():
         rng.normal(5, 1, len(formulas)),
     ):
         assert not list(partly_sums(of_formulas(formulas, values)))
+
+
+def test_two_values_that_large_molecules_have_more_often_are_no_totals():
+    sizes = np.repeat([5, 6, 20, 22], 5)
+    flags = (sizes > 10).astype(float)
+    assert not list(looks_like_totals(data(flags, sizes, unit="", extensive=False)))
+    flags = np.where(sizes > 10, 21.0, 5.5)
+    assert not list(looks_like_totals(data(flags, sizes, unit="", extensive=False)))
+    assert list(looks_like_totals(data(sizes * 1.0, sizes, unit="", extensive=False)))

@@ -29,6 +29,9 @@ _SENTINELS = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
 _LIMITS = (32767.0, 32768.0, 65535.0, 2147483647.0, 2147483648.0, 4294967295.0, 1e20, 1e30)
 """Sizes of numbers that computers write where they have none."""
 _TIMES_LARGER = 20
+"""How many times as large as all others a number is that stands for none."""
+_ENOUGH_AROUND = 20
+"""Values of which one may be said to be alone."""
 _ENOUGH = 12
 """Values of which it can be said that a part of them is in another unit."""
 _FEWEST = 3
@@ -134,8 +137,8 @@ def tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArr
     """Warn of numbers that many programs write where they know nothing: -999, 9999 ...
 
     So are numbers that repeat or are limits of integers, if they lie as far outside of all others,
-    a single negative number, such as -1, in a column of others that are none, and zeros far below
-    all others.
+    a single negative number, such as -1, in a column of others that are none, zeros far below
+    all others, and a few numbers that are many times as far from the median as all others.
 
     Returns (n,) which of the numbers are told of: those that lie far outside of all others.
     """
@@ -155,7 +158,11 @@ def tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArr
     if zeros.any():
         least = float(numbers[numbers > 0].min())
         _tell(numbers, zeros, name, where, f"and no other is below {least:g}")
-    return zeros
+        return zeros
+    lonely = _lonely(numbers)
+    if lonely.any():
+        _tell_lonely(numbers, lonely, name, where)
+    return lonely
 
 
 def tell_fill_values(curves: Mapping[int, NDArray[np.float64]], name: str, where: str) -> None:
@@ -251,6 +258,37 @@ def _zeros(numbers: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
         return none
     apart = rest[0] > _GAPS * float(np.diff(rest).max()) and rest[-1] <= _ONE_SIZE * rest[0]
     return zeros if apart else none
+
+
+def _lonely(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return (n,) the one in a hundred, three at most, that lie by themselves far from the rest.
+
+    They are `_TIMES_LARGER` times as far from the median as any other.
+    """
+    found = np.zeros_like(numbers, dtype=bool)
+    known = numbers[np.isfinite(numbers)]
+    if len(known) < _ENOUGH_AROUND:
+        return found
+    far = np.abs(numbers - np.median(known))
+    sizes = np.sort(far[np.isfinite(far)])
+    for n in range(1, min(_FEWEST, 1 + len(known) // 100) + 1):
+        rest, first = sizes[-n - 1], sizes[-n]
+        others = numbers[far <= rest]
+        if rest > 0 and first >= _TIMES_LARGER * rest and len(np.unique(others)) >= _ENOUGH:
+            found = far >= first
+    return found
+
+
+def _tell_lonely(
+    numbers: NDArray[np.float64], told: NDArray[np.bool_], name: str, where: str
+) -> None:
+    rows = np.flatnonzero(told)
+    shown = ", ".join(f"{numbers[row]:.6g} (row {row + 1})" for row in rows)
+    rest = numbers[np.isfinite(numbers) & ~told]
+    warn(
+        f"{where}: {name!r} is {shown}, and between {rest.min():.6g} and {rest.max():.6g} in all "
+        "other rows; correct what is a slip of the pen or in another unit."
+    )
 
 
 def tell_two_units(numbers: NDArray[np.float64], name: str, where: str) -> None:
