@@ -241,3 +241,11 @@ def test_all_that_is_said_about_data_can_be_typed_again() -> None:
     assert data_options(build_parser(typed).parse_args(typed)) == words
     plain = ["tune", "table.csv"]
     assert data_options(build_parser(plain).parse_args(plain)) == []
+
+
+@pytest.mark.parametrize("words", ["--by -gap", "--by=-gap", "--where=-1<gap --by -gap"])
+def test_an_expression_may_begin_with_a_minus(words: str) -> None:
+    given = ["screen", "qm9", *words.split(), "CCO", "--out", "found"]
+    options = build_parser(given).parse_args(given)
+    assert options.by == "-gap"
+    assert options.given == ["qm9", "CCO"]

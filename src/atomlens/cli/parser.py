@@ -91,6 +91,7 @@ class Parser(argparse.ArgumentParser):
         A command refuses what it does not know itself, as it knows what is near.
         """
         words = self._one_value_each(sys.argv[1:] if args is None else list(args))
+        words = self._with_minus(words)
         self._refuse_early_options(words)
         found, strange = super().parse_known_args(words, namespace)
         if strange and not any(map(_is_option, strange)) and self._mixes(words):
@@ -147,6 +148,20 @@ class Parser(argparse.ArgumentParser):
             option = option if option in several else ""
             spread.append(word)
         return spread
+
+    def _with_minus(self, words: Sequence[str]) -> list[str]:
+        """Return the words with an expression that begins with a minus behind its option.
+
+        ``--by -gap`` is ``--by=-gap``, which argparse takes for two options.
+        """
+        joined: list[str] = []
+        for word in words:
+            action = self._option_string_actions.get(joined[-1]) if joined else None
+            if action is not None and action.metavar == "EXPR" and re.match("-[^-]", word):
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return joined
 
     def _mixes(self, words: Sequence[str]) -> bool:
         """Say whether arguments may go on behind an option: where no action has its own grammar."""
