@@ -101,12 +101,14 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
 
 
 def _value_of(cell: str) -> Any:
-    """Return a cell of a CSV file as the number or text that it was."""
+    """Return a cell of a CSV file as the number or text that it was: 007 is a text."""
     for kind in (int, float):
         try:
-            return kind(cell)
+            found = kind(cell)
         except ValueError:
             continue
+        if cell_text(found) == cell:
+            return found
     return uncell(cell)
 
 

@@ -16,7 +16,7 @@ from ase.io import read
 
 from atomlens.errors import MissingDependencyError, SettingsError
 from atomlens.reports import tables
-from atomlens.reports.tables import format_table, to_csv, write_extxyz, write_table
+from atomlens.reports.tables import format_table, read_rows, to_csv, write_extxyz, write_table
 
 ROWS = [
     {"name": "ethanol", "n_atoms": 9, "homo": -7.123456789012345, "homo_std": 0.1},
@@ -168,3 +168,10 @@ def test_importing_reports_loads_no_heavy_package(module: str) -> None:
 def test_shares_of_classes_are_words_and_short_numbers_for_the_eye() -> None:
     text = format_table([{"p": {"no": 0.0009804600551425401, "yes": 0.9990195399448575}}])
     assert "no 0.00098, yes 0.999" in text
+
+
+def test_numbers_come_back_from_a_csv_and_codes_with_zeros_in_front_stay_texts(
+    tmp_path: Path,
+) -> None:
+    rows = [{"code": "007", "n": 7, "x": 1e-07, "y": 0.1, "z": -3.0, "name": "1e5"}]
+    assert read_rows(write_table(rows, tmp_path / "t.csv")) == rows
