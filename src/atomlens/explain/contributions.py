@@ -36,12 +36,12 @@ class ContributionExplainer(Explainer):
         """Read the terms that the models return.
 
         Raises:
-            ExplanationError: the model is no sum over atoms.
+            ExplanationError: the model returns no terms of atoms.
         """
         model = question.models[0]
         if not model.is_additive:
             raise ExplanationError(
-                f"The output of this {type(model).__name__} is no sum over atoms, so it has no "
+                f"This {type(model).__name__} returns no terms of single atoms, so it has no "
                 f"contributions; {methods_sentence(model)}"
             )
         found = np.stack([_terms(m(question.batch).node_terms, question) for m in question.models])
