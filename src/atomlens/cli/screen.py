@@ -161,7 +161,7 @@ def settings_of(options: argparse.Namespace) -> "ScreenSettings":
         lowest=options.lowest,
         merge_duplicates=not options.keep_duplicates,
         format=options.format,
-        disorder=reading.forms.how,
+        disorder=None if reading.forms.said_by == "nobody" else reading.forms.how,
         n_models=reading.forms.n_models,
         conformers=reading.forms.conformers,
         strict=reading.strict,

@@ -165,22 +165,7 @@ class TrainedModel:
         Disorder is read as in the training data, unless it is said otherwise. That several
         shapes were asked for is told, then.
         """
-        return replace(options, forms=suited_forms([self], self._as_trained(options.forms)))
-
-    def _as_trained(self, forms: DisorderChoice) -> DisorderChoice:
-        """Return the forms with disorder as in the training data, where nobody chose otherwise."""
-        kept = self.record.reading.get("disorder", "refuse")
-        if kept == "refuse":
-            return forms
-        if forms.said_by == "nobody" and forms.how == "refuse":
-            n_models = self.record.reading.get("n_models", forms.n_models)
-            return replace(forms, how=kept, n_models=n_models, said_by="model")
-        if forms.said_by == "user" and forms.how not in ("refuse", kept):
-            warn(
-                f"disorder {forms.how} is not how the model's training data were read ({kept}), so "
-                "the answers are not comparable with them"
-            )
-        return forms
+        return replace(options, forms=suited_forms([self], options.forms))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -559,8 +544,32 @@ def take_formulas_first(models: Iterable[TrainedModel]) -> bool:
     return bool(asked) and all(asked)
 
 
+def _as_trained(models: Sequence[TrainedModel], forms: DisorderChoice) -> DisorderChoice:
+    """Return the forms with disorder as in the training data, where nobody chose otherwise."""
+    readings = [model.record.reading for model in models]
+    kept = {reading.get("disorder", "refuse") for reading in readings}
+    is_one = len(kept) == 1 and kept != {"refuse"}
+    if is_one and forms.said_by == "nobody" and forms.how == "refuse":
+        n_models = max(reading.get("n_models", forms.n_models) for reading in readings)
+        return replace(forms, how=kept.pop(), n_models=n_models, said_by="model")
+    if len(kept) > 1 and forms.said_by == "nobody":  # no reading is right for all of them
+        return replace(forms, said_by="user")
+    others = kept - {"refuse", forms.how}
+    if forms.said_by == "user" and forms.how != "refuse" and others:
+        warn(
+            f"disorder {forms.how} is not how the model's training data were read "
+            f"({others.pop()}), so the answers are not comparable with them"
+        )
+    return forms
+
+
 def suited_forms(models: Sequence[TrainedModel], forms: DisorderChoice) -> DisorderChoice:
-    """Return which forms of the inputs are read for some models; see `TrainedModel.suited`."""
+    """Return which forms of the inputs are read for some models; see `TrainedModel.suited`.
+
+    Disorder is as in the training data of all of them, where nobody chose otherwise; it is refused
+    where these differ.
+    """
+    forms = _as_trained(models, forms)
     if forms.conformers > 1 and not any(model.builder.needs_positions for model in models):
         who = "this model reads" if len(models) == 1 else "these models read"
         warn(

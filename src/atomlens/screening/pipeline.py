@@ -79,7 +79,8 @@ class ScreenSettings:
     lowest: bool = False
     merge_duplicates: bool = True
     format: Format = "parquet"
-    disorder: Disorder = "refuse"
+    disorder: Disorder | None = None
+    """None: as in the training data of the models, if these agree, else refused"""
     n_models: int = N_MODELS
     conformers: int = 1
     strict: bool = False
@@ -237,9 +238,7 @@ def run_screening(
     )
     labels = model_labels(asked.models)
     models = {label: Predictor.load(one) for label, one in zip(labels, asked.models, strict=True)}
-    choice = DisorderChoice(
-        how=asked.disorder, n_models=asked.n_models, conformers=asked.conformers
-    )
+    choice = DisorderChoice.asked(asked.disorder, asked.n_models, asked.conformers)
     forms = suited_forms(tuple(models.values()), choice)
     _tell_idle_speed(asked, models.values())
     measure = None if asked.measure is None else make_measure(asked.measure, asked.measure_settings)
@@ -255,7 +254,7 @@ def run_screening(
         models,
         carried_headers(asked.inputs, asked.reading),
         has_forms=has_forms,
-        has_choices=has_forms or asked.disorder != "refuse",
+        has_choices=has_forms or forms.how != "refuse",
         has_fine=asked.merge_duplicates,
         targets=targets,
         measured=None if measure is None else measure.columns,

@@ -53,6 +53,8 @@ class ClosePairs(NamedTuple):
     """(n_pairs,)"""
     distances: NDArray[np.float64]
     """(n_pairs,), Å"""
+    vectors: NDArray[np.float64]
+    """(n_pairs, 3), Å, from the first to the image of the second that is meant"""
 
 
 def pairs_within(
@@ -98,9 +100,10 @@ def pairs_within(
     found = cKDTree(positions).query_ball_point(points, distance)
     second = np.repeat(np.arange(len(points)), [len(f) for f in found])
     first = np.fromiter((i for f in found for i in f), dtype=int, count=len(second))
-    distances = np.linalg.norm(positions[first] - points[second], axis=1)
+    vectors = points[second] - positions[first]
+    distances = np.linalg.norm(vectors, axis=1)
     other = (first != second) if not pbc.any() else (first != owners[second]) | (distances > 1e-6)
-    return ClosePairs(first[other], owners[second[other]], distances[other])
+    return ClosePairs(first[other], owners[second[other]], distances[other], vectors[other])
 
 
 def overlapping_pairs(
@@ -112,7 +115,7 @@ def overlapping_pairs(
     """Return all pairs of atoms nearer than ``distance``, periodic images included."""
     if all_apart(positions, cell, pbc, distance):
         none = np.zeros(0, dtype=int)
-        return ClosePairs(none, none, np.zeros(0))
+        return ClosePairs(none, none, np.zeros(0), np.zeros((0, 3)))
     from scipy.spatial import cKDTree
 
     points, owners = positions, np.arange(len(positions))
@@ -120,8 +123,9 @@ def overlapping_pairs(
         points, owners = _with_images(positions, cell, pbc, distance)
     _refuse_crowd(points, distance)
     found = cKDTree(points).query_pairs(distance, output_type="ndarray")
-    distances = np.linalg.norm(points[found[:, 0]] - points[found[:, 1]], axis=1)
-    return ClosePairs(owners[found[:, 0]], owners[found[:, 1]], distances)
+    vectors = points[found[:, 1]] - points[found[:, 0]]
+    distances = np.linalg.norm(vectors, axis=1)
+    return ClosePairs(owners[found[:, 0]], owners[found[:, 1]], distances, vectors)
 
 
 def all_apart(

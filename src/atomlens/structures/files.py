@@ -246,7 +246,7 @@ def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
             raise StructureError(
                 f"outputs of programs ({path.suffix}) are not read{hint}; {_BY_OTHERS}"
             )
-        if looks in _ENDINGS and _ending(path) in (*_OF_ANY_TEXT, ".in", ".inp"):
+        if looks in _ENDINGS and _ending(path) in (*_OF_ANY_TEXT, ".in", ".inp", ".data"):
             raise StructureError(
                 f"this kind of file is not known{hint}; give it the ending {_ENDINGS[looks]}"
             )
@@ -385,7 +385,8 @@ _TEXTS = (
     (r"[ \t]*\d+[ \t]*\n.*\n[ \t]*[a-z]{1,2}([ \t]+[-+.\d]+){3}", "XYZ"),
     (r"(.*\n){3}[\d ]{6}.*V[23]000", "MOL or SDF"),
     (r".*\n[ \t]*[-+.\d]+[ \t]*\n([ \t]*+([-+.\de]++[ \t]++){2}[-+.\de]++[ \t]*+\n){3}", "POSCAR"),
-    (r"(HEADER|ATOM  |HETATM|CRYST1|REMARK)", "PDB"),
+    (r"(HEADER|ATOM  |HETATM|CRYST1|REMARK|COMPND|TITLE {5}|MODEL {4,8}\d)", "PDB"),
+    (r"(?s)(?=.{0,2000}?\d\s+atoms\b).{0,3000}?\bxlo\s+xhi\b", "LAMMPS data"),
     (r"(?ms).*?^[ \t]*&system\b.*?\bibrav\s*=", "input of pw.x"),
     (r"(?s).*Entering Gaussian System", "Gaussian"),
     (r"(?s).*\*\s*O\s+R\s+C\s+A\s*\*", "ORCA"),
@@ -458,6 +459,7 @@ _ENDINGS = {
     "POSCAR": ".vasp",
     "JSON": ".json",
     "input of pw.x": ".pwi",
+    "LAMMPS data": ".lmp",
 }
 
 

@@ -79,3 +79,19 @@ def test_a_date_that_is_none_is_no_name() -> None:
     frame = pandas.DataFrame({"formula": ["NaCl", "MgO"], "y": [1.0, 2.0]})
     frame["name"] = pandas.to_datetime(["2020-01-01", None])
     assert load_dataset(frame, "y").structures.names[1] == "MgO"
+
+
+@pytest.mark.parametrize("line", ["# a comment, two", "#C,3"])
+def test_remarks_behind_the_header_are_no_rows(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"smiles,gap\nC,1\n{line}\nCC,2\nCCC,3\n")
+    with pytest.warns(UserWarning, match="1 line begins with a # and count as remarks"):
+        data = load_dataset(path, target="gap")
+    assert data.structures.names == ("C", "CC", "CCC")
+    assert not data.failures
+
+
+def test_names_that_begin_with_a_sharp_are_names(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("name,smiles,gap\n#1,C,1\n#2,CC,2\nlast,CCC,3\n")
+    assert load_dataset(path, target="gap").structures.names == ("#1", "#2", "last")

@@ -81,3 +81,23 @@ def test_a_choice_taken_over_is_not_called_idle(
 ) -> None:
     model.predict("NaCl")
     assert not [w for w in recwarn if "had no effect" in str(w.message)]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_screening_reads_disorder_as_the_training_did(
+    folder: Path, model: al.Predictor, tmp_path: Path
+) -> None:
+    plain = al.train(folder / "d.csv", target="y", model="mean", disorder="enumerate", n_models=2)
+    model.save(tmp_path / "m")
+    plain.save(tmp_path / "n")
+    one = folder / "0.cif"
+
+    def screened(*models: str, **wish: str) -> tuple[list[str], int]:
+        out = tmp_path / f"out-{'-'.join((*models, *wish.values()))}"
+        found = al.screen([tmp_path / m for m in models], one, out, format="csv", **wish)
+        return [str(row["formula"]) for row in found.rows()], found.counts["failed"]
+
+    assert screened("m") == (["NaCl"], 0)
+    assert screened("m", disorder="refuse") == ([], 1)
+    assert screened("m", "n") == ([], 1)  # they read it in two ways, so somebody has to choose
+    assert screened("m", "n", disorder="majority") == (["NaCl"], 0)

@@ -206,6 +206,13 @@ def _delimited(path: Path, text: str) -> Content:
     header = [uncell(name) for name in header]
     width = len(header)
     body = [r for r in rows[1:] if not (r[0].startswith("#") and len(r) != width)]
+    remarked = [row for row in body if row[0].startswith("#")]
+    if 0 < 2 * len(remarked) < len(body):  # else these are names, such as #12
+        body = [row for row in body if not row[0].startswith("#")]
+        warn(
+            f"{path}: {counted(len(remarked), 'line', 'begin')} with a # and count as remarks "
+            f"({short(delimiter.join(remarked[0]))}); remove the # if they are rows"
+        )
     stripped = Counter(name.strip() for name in header)
     doubled = sorted(name for name, n in stripped.items() if n > 1 and name)
     if doubled:

@@ -445,7 +445,8 @@ def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool, absent: floa
                     "have no position in the file and are missing",
                 )
             return
+    others = sorted(set(symbols) - set(amounts))
+    advice = f"that has no {' and no '.join(others)}" if others else "some may be missing"
     add_warning(
-        atoms,
-        f"the atoms do not agree with the sum formula ({shown}) of the CIF; some may be missing",
+        atoms, f"the atoms do not agree with the sum formula ({shown}) of the CIF; {advice}"
     )

@@ -73,6 +73,11 @@ def element_of(row: Callable[[], str], label: str, kind: str, formula: frozenset
                 "give each a row of its own with its occupancy"
             )
         found = _by_type(kind, formula)
+        if found is not None and _WATER.fullmatch(label) and not _may_be_water(found, formula):
+            raise StructureError(
+                f"{row()}: its label {short(label)} is that of a water and its type "
+                f"{short(kind)}; correct _atom_site_type_symbol (O for the oxygen of a water)"
+            )
         if found is not None:
             return found
         if _is_element_like(kind) or not label:
@@ -152,6 +157,10 @@ def hydrogens_of_name(label: str, dry: bool = False) -> int:
     if _WATER.fullmatch(label) or (_WATER_OXYGEN.fullmatch(label) and not dry):
         return 2
     return 1 if _HYDROXYL.fullmatch(label) else 0
+
+
+def _may_be_water(found: Element, formula: frozenset[str]) -> bool:
+    return found.symbol in ("O", "H", "D") or found.symbol in formula
 
 
 def _is_element_like(kind: str) -> bool:

@@ -28,6 +28,7 @@ from atomlens.structures.cif.symmetry import only_reading
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.cif.values import column, formula_amounts, known, last_digit, number
 from atomlens.structures.distance_doubts import nothing_to_doubt
+from atomlens.structures.hydrogen_doubts import absent_hydrogens
 from atomlens.structures.kernels import images_of
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _built(tags: Tags, operations: Operations) -> "Atoms | None":
     numbers = np.array([ATOMIC_NUMBERS[symbol] for symbol in listed.symbols])[images.sites]
     positions = np.dot(images.positions, cell)
     atoms = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=True)
-    return atoms if nothing_to_doubt(atoms) else None
+    return atoms if nothing_to_doubt(atoms) and not absent_hydrogens(atoms) else None
 
 
 def _cell(tags: Tags) -> NDArray[np.float64] | None:
@@ -224,7 +225,7 @@ def _symbols(tags: Tags, n: int) -> list[str] | None:
 @lru_cache(maxsize=8192)
 def _plainly(label: str, kind: str, dry: bool) -> str:
     """Return the type of an atom if it is an element's symbol and its label says nothing else."""
-    if kind not in ATOMIC_NUMBERS or (kind == "O" and hydrogens_of_name(label, dry)):
+    if kind not in ATOMIC_NUMBERS or (kind in ("O", "W") and hydrogens_of_name(label, dry)):
         return ""
     return "" if contradicted(label, kind) else kind
 

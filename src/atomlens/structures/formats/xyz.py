@@ -386,6 +386,12 @@ def _with_elements(frame: _Frame) -> _Names:
             if symbol == "T":
                 tritium.append(i)
             symbol, has_deuterium = "H", True
+        elif symbol not in SYMBOLS[1:] and _CELL_BEHIND.match(row):
+            raise StructureError(
+                f"line {frame.line + 2 + i} ({short(row.strip())}) is a vector of a cell among the "
+                'atoms; write the cell into the title, Lattice="..." of nine numbers, and the '
+                "number of atoms without such lines"
+            )
         elif symbol not in SYMBOLS[1:]:
             raise StructureError(
                 f"atom {i} (counted from 0, line {frame.line + 2 + i}): {short(first)} is not an "
