@@ -70,9 +70,9 @@ def origin_of(error: BaseException) -> str:
     return f"{type(error).__name__} at {place}: {cut(one_line(str(error)[:1000]), 200)}"
 
 
-def short(text: str, most: int = 60) -> str:
+def short(text: str) -> str:
     """Return a text in quotes, on one line and cut to a readable length."""
-    return repr(cut(one_line(text[: 4 * most]), most))
+    return repr(cut(one_line(text[:240]), 60))
 
 
 def clean_name(text: str) -> str:

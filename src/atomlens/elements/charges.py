@@ -1,4 +1,4 @@
-"""Common oxidation states, from which a network's tables of charges start.
+"""Common oxidation states, from which a network's tables of charges start, and their bounds.
 
 After N. N. Greenwood and A. Earnshaw, Chemistry of the Elements, as in
 `atomlens.structures.valences`.
@@ -56,3 +56,27 @@ def first_charges() -> NDArray[np.float32]:
         for state, symbols in (*_TYPICAL, *others):
             charges[[ATOMIC_NUMBERS[symbol] for symbol in symbols.split()], column] = state
     return charges
+
+
+_NOBLE = (0, 2, 10, 18, 36, 54, 86)
+"""Electrons of closed shells; those beyond are an atom's to give."""
+_D_AND_F = frozenset((*range(21, 31), *range(39, 49), *range(57, 81), *range(89, 113)))
+"""Atomic numbers of transition metals, lanthanides and actinides."""
+_SLACK = 1.0
+"""e; an atom may have so much more than its electrons and gaps allow, as models of charges err."""
+
+
+def charge_bounds(number: int) -> tuple[float, float]:
+    """Return the lowest and highest charge that an element has in compounds, e, with some slack.
+
+    It gives the electrons beyond its closed shells, eight at most, and takes what lacks to the next
+    one; of metals four are granted.
+    """
+    core = max(closed for closed in _NOBLE if closed < number)
+    valence = number - core
+    for shell in (24, 10):  # f and d electrons of p elements are closed
+        if valence > shell + 2:
+            valence -= shell
+            break
+    takes = 1 if number == 1 else 8 - valence if 4 <= valence <= 8 and number not in _D_AND_F else 4
+    return -takes - _SLACK, min(valence, 8) + _SLACK

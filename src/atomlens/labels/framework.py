@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
+from atomlens.elements.charges import charge_bounds
 from atomlens.errors import LabelError
 from atomlens.labels.force_fields import ForceField, LennardJones
 from atomlens.structures.arrays import charges_of, name_of
@@ -129,36 +130,10 @@ def _neutral_charges(atoms: "Atoms", name: str) -> NDArray[np.float64]:
     return values - net / len(values)
 
 
-_NOBLE = (0, 2, 10, 18, 36, 54, 86)
-"""Electrons of closed shells; those beyond are an atom's to give."""
-_SLACK = 1.0
-"""e; an atom may have so much more than its electrons and gaps allow, as models of charges err."""
-
-
-def most_charge(number: int) -> tuple[float, float]:
-    """Return the lowest and highest charge that an element has in compounds, e, with some slack.
-
-    It gives the electrons beyond its closed shells, eight at most, and takes what lacks to the next
-    one; of metals four are granted.
-    """
-    core = max(closed for closed in _NOBLE if closed < number)
-    valence = number - core
-    for shell in (24, 10):  # f and d electrons of p elements are closed
-        if valence > shell + 2:
-            valence -= shell
-            break
-    takes = 1 if number == 1 else 8 - valence if 4 <= valence <= 8 and number not in _D_AND_F else 4
-    return -takes - _SLACK, min(valence, 8) + _SLACK
-
-
-_D_AND_F = frozenset((*range(21, 31), *range(39, 49), *range(57, 81), *range(89, 113)))
-"""Atomic numbers of transition metals, lanthanides and actinides."""
-
-
 def _refuse_beyond(numbers: NDArray[np.int64], charges: NDArray[np.float64], name: str) -> None:
     """Raise a LabelError for charges (n_atoms,) that no atom of such an element bears."""
     for i, (number, charge) in enumerate(zip(numbers.tolist(), charges.tolist(), strict=True)):
-        low, high = most_charge(number)
+        low, high = charge_bounds(number)
         if not low <= charge <= high:
             raise LabelError(
                 f"{name}: the partial charge of atom {i} ({SYMBOLS[number]}, counted from 0) is "

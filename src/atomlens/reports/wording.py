@@ -34,6 +34,10 @@ NO_STD = {
 }
 """Why no ± stands beside a value, by what `std_source` says then."""
 
+_SHARED_OUT = (
+    "A sum can be split in many ways: a term says how this model shares out its prediction, not "
+    "what nature would lose without the atom."
+)
 _MEANINGS = {
     "attention": (
         "The score of an atom is its share in the model's readout: how much of the number above "
@@ -45,15 +49,13 @@ _MEANINGS = {
     "contribution": (
         "The score of an atom is its term in the sum that makes up the prediction (written out "
         "above the table of atoms): by how much it raises or, if negative, lowers the value.",
-        "A sum can be split in many ways: a term says how this model shares out its prediction, "
-        "not what nature would lose without the atom.",
+        _SHARED_OUT,
     ),
     "contribution to a class": (
         "The probability is made of a sum over atoms (of the logit of this class over the mean of "
         "the others'; for two classes that is the logarithm of the odds), and the score of an atom "
         "is its term in that sum.",
-        "A sum can be split in many ways: a term says how this model shares out its prediction, "
-        "not what nature would lose without the atom.",
+        _SHARED_OUT,
     ),
     "gradient": (
         "The score of an atom is the strength with which the predicted value answers to a small "
@@ -310,9 +312,9 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
-def signed(value: float, digits: int = 3) -> str:
+def signed(value: float) -> str:
     """Return a change with its sign, such as ``+0.85`` or ``−1.38``."""
-    text = number(value, digits)
+    text = number(value, 3)
     return f"+{text}" if value > 0 else text
 
 

@@ -60,6 +60,11 @@ class DisorderChoice:
 
 
 REFUSE = DisorderChoice()
+IS_DISORDERED = (
+    "the structure is disordered; read ordered models of it with --disorder majority or "
+    '--disorder enumerate (in Python disorder="majority" or "enumerate")'
+)
+"""What is said of a disordered crystal that is refused, behind which site makes it one."""
 
 
 def form_of(atoms: "Atoms") -> int:

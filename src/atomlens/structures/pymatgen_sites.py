@@ -14,7 +14,7 @@ from atomlens.printing import short
 from atomlens.structures.cif.elements import contradicted
 from atomlens.structures.disorder import PartialAtoms, composition_of, models_of
 from atomlens.structures.distance_doubts import far_fractions
-from atomlens.structures.forms import REFUSE, DisorderChoice
+from atomlens.structures.forms import IS_DISORDERED, REFUSE, DisorderChoice
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     add_warning,
@@ -271,9 +271,8 @@ def _elements(index: int, site: dict[str, float], disorder: DisorderChoice) -> d
     elif disorder.how == "refuse" and not disorder.takes_compositions:
         first = next(iter(site), "empty")
         raise StructureError(
-            f"atom {index} ({first}, counted from 0) is occupied by {shown or 'nothing'}: the "
-            "structure is disordered; read ordered models of it with --disorder majority or "
-            '--disorder enumerate (in Python disorder="majority" or "enumerate")'
+            f"atom {index} ({first}, counted from 0) is occupied by {shown or 'nothing'}: "
+            f"{IS_DISORDERED}"
         )
     else:
         site = {s: share for s, share in site.items() if s not in _EMPTY and share > 0}

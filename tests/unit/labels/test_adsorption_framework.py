@@ -6,9 +6,10 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from ase.data import atomic_numbers
 
+from atomlens.elements.charges import charge_bounds
 from atomlens.errors import LabelError
 from atomlens.labels import FORCE_FIELDS, make_framework
-from atomlens.labels.framework import Framework, most_charge, replicas_for, rounding_of_the_sum
+from atomlens.labels.framework import Framework, replicas_for, rounding_of_the_sum
 
 UFF = FORCE_FIELDS["uff"]
 
@@ -111,13 +112,13 @@ def test_an_element_without_parameters_is_refused_by_name() -> None:
     ],
 )
 def test_what_an_element_can_bear(symbol: str, lowest: float, highest: float) -> None:
-    assert most_charge(atomic_numbers[symbol]) == (lowest, highest)
+    assert charge_bounds(atomic_numbers[symbol]) == (lowest, highest)
 
 
 def test_every_element_can_bear_its_oxidation_states() -> None:
     pymatgen = pytest.importorskip("pymatgen.core")
     for number in range(1, 104):
-        low, high = most_charge(number)
+        low, high = charge_bounds(number)
         states = pymatgen.Element.from_Z(number).oxidation_states
         assert all(low <= state <= high for state in states), number
 

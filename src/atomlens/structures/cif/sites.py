@@ -18,6 +18,7 @@ from atomlens.structures.cif.elements import (
 )
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.cif.values import column, formula_amounts, known, last_digit, number
+from atomlens.structures.forms import IS_DISORDERED
 from atomlens.structures.records import decimal_comma
 
 _CHARGE_OF_TYPES = "_atom_type_partial_charge"
@@ -423,8 +424,7 @@ class Sites:
         which = f" in disorder group {group[1]}" if group is not None else ""
         return (
             f"{self.name(self.rows[i])} is occupied by {total:g} {self.symbols[i]}{shared}{which}: "
-            "the structure is disordered; read ordered models of it with --disorder majority or "
-            '--disorder enumerate (in Python disorder="majority" or "enumerate")'
+            f"{IS_DISORDERED}"
         )
 
 

@@ -67,14 +67,6 @@ class FaithfulSettings(Settings):
     seed: int = bounded(0, least=0)
     """decides what is drawn: sets for chance, random weights, displacements, resampling"""
 
-    def chosen(self) -> tuple[str, ...]:
-        """Return the methods that are asked for.
-
-        Raises:
-            SettingsError: one is no method.
-        """
-        return named_methods(self.methods)
-
 
 class Scored(NamedTuple):
     """What a method says of all structures."""
@@ -104,7 +96,7 @@ class Faithful(Study):
         refuse_unshuffled(given.shuffled)
         if len(given.models) != 1:
             raise StudyError("faithful judges one model at a time; run it once for each.")
-        self.settings.chosen()
+        named_methods(self.settings.methods)  # before anything is computed
         predictor = given.models[0]
         structures, failures, counts = _usable(predictor, given.data.structures)
         asked = Asked.about(predictor, structures, self.settings.target or None)
@@ -168,7 +160,7 @@ class _Measured:
         self.notes: list[str] = []
         self.curve_rows: list[Row] = []
         self.done = self.n_drawn = 0
-        chosen = settings.chosen() or methods_of(asked.predictor.models[0])
+        chosen = named_methods(settings.methods) or methods_of(asked.predictor.models[0])
         self.methods: dict[str, Scored] = {}
         for method in chosen:
             reason = has_method(asked, method)

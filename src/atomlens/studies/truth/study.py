@@ -74,14 +74,6 @@ class TruthSettings(Settings):
     seed: int = bounded(0, least=0)
     """draws them, and decides the resampling of intervals"""
 
-    def chosen(self) -> tuple[str, ...]:
-        """Return the methods that are asked for.
-
-        Raises:
-            SettingsError: one is no method.
-        """
-        return named_methods(self.methods)
-
 
 @final
 class TruthStudy(Study):
@@ -127,7 +119,7 @@ class TruthStudy(Study):
         Raises:
             StudyError: nothing is known of the data's atoms, or no structure or method is left.
         """
-        chosen = self.settings.chosen()
+        chosen = named_methods(self.settings.methods)
         notes: list[str] = []
         if self.settings.potential == POTENTIAL:
             known: tuple[Known, ...] = (agreement(given.data),)
