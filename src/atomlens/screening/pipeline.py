@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 from atomlens.errors import SettingsError, unknown_name, warn
 from atomlens.files import only_writer, place_of
@@ -236,6 +236,46 @@ def run_screening(
         folder / f"{RESULTS}.{asked.format}",
         'take the format csv (--format csv, in Python format="csv")',
     )
+    plan = _plan_of(asked)
+    run = partial(_runner(ray), n_workers)
+    store = ShardStore(folder, asked.format, plan.job.columns.kinds)
+    try:
+        with only_writer(folder / MANIFEST):
+            _begin(folder, plan.manifest)
+            n_shards, n_reused = _work(store, plan, asked, run, progress)
+            counts = write_results(store, n_shards, plan.job.columns, plan.wish)
+            write_manifest(folder, {**plan.manifest, "shards": n_shards, "counts": counts})
+    except OSError as problem:
+        raise SettingsError(
+            f"{folder}: this cannot be written ({problem.strerror or problem}). What is finished "
+            "is kept: make room or change the permissions, and give the same command again."
+        ) from problem
+    return ScreenResult(
+        folder=folder,
+        table=folder / f"{RESULTS}.{asked.format}",
+        counts=counts,
+        n_reused=n_reused,
+        n_shards=n_shards,
+    )
+
+
+class _Plan(NamedTuple):
+    """What a screening is going to do."""
+
+    job: ScreenJob
+    wish: Wish
+    as_numbers: Collection[str]
+    """Columns of the inputs that expressions ask for as numbers"""
+    manifest: Mapping[str, Any]
+
+
+def _plan_of(asked: ScreenSettings) -> _Plan:
+    """Return what is going to happen; models are loaded, of inputs no more than headers.
+
+    Raises:
+        SettingsError: settings contradict each other, the models or the columns of the inputs.
+        ModelError: a model cannot be loaded.
+    """
     labels = model_labels(asked.models)
     models = {label: Predictor.load(one) for label, one in zip(labels, asked.models, strict=True)}
     choice = DisorderChoice.asked(asked.disorder, asked.n_models, asked.conformers)
@@ -259,26 +299,28 @@ def run_screening(
         targets=targets,
         measured=None if measure is None else measure.columns,
     )
+    kinds = columns.kinds
+    where = None if asked.where is None else parse(asked.where, kinds, kinds=kinds)
+    by = None if asked.by is None else parse(asked.by, kinds, "--by")
+    of_models = {name for own in columns.of_models for name in own.values()}
     wish = Wish(
-        where=None
-        if asked.where is None
-        else parse(asked.where, columns.kinds, kinds=columns.kinds),
-        by=None if asked.by is None else parse(asked.by, columns.kinds, "--by"),
+        where=where,
+        by=by,
         top=asked.top,
         lowest=asked.lowest,
         merge=asked.merge_duplicates,
         forms=forms,
+        rounded=by is not None and by.names <= of_models,
     )
-    of_models = {name for own in columns.of_models for name in own.values()}
-    wish = replace(wish, rounded=wish.by is not None and wish.by.names <= of_models)
-    asked_for = [one.as_numbers for one in (wish.where, wish.by) if one is not None]
-    as_numbers = {
-        header for header, name in columns.carried.items() if name in set().union(*asked_for)
-    }
+    numbers = set().union(*(one.as_numbers for one in (where, by) if one is not None))
+    as_numbers = {header for header, name in columns.carried.items() if name in numbers}
     if as_numbers:
-        columns = replace(columns, kinds={**columns.kinds, NUMBERS: "any"})
+        columns = replace(columns, kinds={**kinds, NUMBERS: "any"})
     job = ScreenJob(
-        models=tuple(zip(labels, map(_place, asked.models), strict=True)),
+        models=tuple(
+            (label, str(model_place(one).absolute()))
+            for label, one in zip(labels, asked.models, strict=True)
+        ),
         columns=columns,
         forms=forms,
         strict=asked.strict,
@@ -287,39 +329,16 @@ def run_screening(
         measure=measure,
         targets=targets,
     )
-    runner = _runner(ray)
     manifest = {
         "format": "atomlens-screening-1",
         "atomlens": __version__,
-        "settings": asked.to_dict()
-        | {
-            "models": [
-                _identity(one, label) for one, label in zip(asked.models, labels, strict=True)
-            ]
+        "settings": {
+            **asked.to_dict(),
+            "models": [_identity(*one) for one in zip(asked.models, labels, strict=True)],
         },
         "columns": columns.described(),
     }
-    store = ShardStore(folder, asked.format, columns.kinds)
-    try:
-        with only_writer(folder / MANIFEST):
-            _begin(folder, manifest)
-            n_shards, n_reused = _work(
-                store, job, asked, as_numbers, partial(runner, n_workers), progress
-            )
-            counts = write_results(store, n_shards, columns, wish)
-            write_manifest(folder, manifest | {"shards": n_shards, "counts": counts})
-    except OSError as problem:
-        raise SettingsError(
-            f"{folder}: this cannot be written ({problem.strerror or problem}). What is finished "
-            "is kept: make room or change the permissions, and give the same command again."
-        ) from problem
-    return ScreenResult(
-        folder=folder,
-        table=folder / f"{RESULTS}.{asked.format}",
-        counts=counts,
-        n_reused=n_reused,
-        n_shards=n_shards,
-    )
+    return _Plan(job, wish, as_numbers, manifest)
 
 
 def _tell_idle_speed(asked: ScreenSettings, models: Iterable[Predictor]) -> None:
@@ -354,10 +373,6 @@ def _wanted_targets(
     return wanted
 
 
-def _place(given: str) -> str:
-    return str(model_place(given).absolute())
-
-
 def _identity(given: str, label: str) -> dict[str, str]:
     """Return what tells a model from another one: its settings name the digest of its weights."""
     content = (model_place(given) / SETTINGS).read_bytes()
@@ -387,9 +402,8 @@ def _begin(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 def _work(
     store: ShardStore,
-    job: ScreenJob,
+    plan: _Plan,
     asked: ScreenSettings,
-    as_numbers: Collection[str],
     run: Callable[[ScreenJob, Iterator[Shard]], Iterator[Done]],
     progress: Progress | None,
 ) -> tuple[int, int]:
@@ -398,7 +412,7 @@ def _work(
 
     def missing() -> Iterator[Shard]:
         nonlocal n_shards, n_reused, n_done
-        pieces = pieces_of(asked.inputs, asked.reading, [store.folder], as_numbers)
+        pieces = pieces_of(asked.inputs, asked.reading, [store.folder], plan.as_numbers)
         for shard in cut_shards(pieces, asked.shard_size):
             n_shards = shard.number + 1
             if store.mark(shard.number) != shard.mark:
@@ -409,7 +423,7 @@ def _work(
             if progress is not None:
                 progress(n_done)
 
-    for shard, rows in run(job, missing()):
+    for shard, rows in run(plan.job, missing()):
         store.write(shard, rows)
         n_done += shard.n
         if progress is not None:
