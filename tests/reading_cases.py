@@ -537,8 +537,9 @@ CASES: dict[str, list[Case]] = {
 
 def outcome(case: Case, folder: Path) -> Outcome:
     """Read a case and say what came of it, without the folder's name."""
+    from atomlens.elements.naming import chemical_formula
     from atomlens.structures import read_structures
-    from atomlens.structures.arrays import chemical_formula, warnings_of
+    from atomlens.structures.arrays import warnings_of
 
     given: object = case.content
     if case.name:

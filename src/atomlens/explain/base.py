@@ -16,7 +16,7 @@ from atomlens.explain.question import Question
 from atomlens.explain.vectors import vector_table
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.printing import cut, kind_of_object
-from atomlens.structures.arrays import NO_DOUBTS, Doubts
+from atomlens.structures.doubts import NO_DOUBTS, Doubts
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import Failure, LabelError, SettingsError, unknown_name
 from atomlens.labels.force_fields import FORCE_FIELDS
 from atomlens.labels.framework import Charges, Framework, make_framework, missing_ions
 from atomlens.labels.gases import GASES
 from atomlens.labels.gcmc import Adsorption, GcmcSettings, Progress, import_raspalib, simulate
-from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of, warnings_of
+from atomlens.structures.arrays import StructureArrays, name_of, warnings_of
 from atomlens.structures.forms import form_of
 
 if TYPE_CHECKING:

@@ -42,7 +42,8 @@ from atomlens.predictor.trust.doubts import tell_cut_shells, tell_doubts
 from atomlens.predictor.trust.estimates import Estimates, spread_out
 from atomlens.progress import shown
 from atomlens.settings import by_option
-from atomlens.structures.arrays import NO_DOUBTS, StructureArrays
+from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.doubts import NO_DOUBTS
 from atomlens.structures.forms import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.options import ReadingOptions, check_places
 

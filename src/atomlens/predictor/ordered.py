@@ -9,15 +9,10 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import first_forms
+from atomlens.elements.naming import amounts_in, formula_of
 from atomlens.predictor.prediction import Prediction
-from atomlens.structures.arrays import (
-    Doubt,
-    Doubts,
-    StructureArrays,
-    amounts_in,
-    formula_of,
-    kind_of_doubt,
-)
+from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.doubts import Doubt, Doubts, kind_of_doubt
 from atomlens.structures.forms import name_of_forms, said_of_models
 from atomlens.targets import value_slices
 

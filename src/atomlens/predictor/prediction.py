@@ -12,7 +12,7 @@ from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.tables import cells_of, long_rows, summary_rows, table_frame
 from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.printing import kind_of_object
-from atomlens.structures.arrays import Doubts
+from atomlens.structures.doubts import Doubts
 from atomlens.targets import Target, target_places, value_slices
 
 if TYPE_CHECKING:

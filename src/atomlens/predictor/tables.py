@@ -15,7 +15,7 @@ from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.predictor.trust.doubts import FOREIGN, NAMED, TAKEN
 from atomlens.printing import percent
 from atomlens.reports.wording import value_with_error
-from atomlens.structures.arrays import Doubts
+from atomlens.structures.doubts import Doubts
 from atomlens.structures.files import stem_of
 from atomlens.structures.text import is_forced
 from atomlens.targets import Target, target_places, value_slices

@@ -49,15 +49,9 @@ from atomlens.predictor.trust.estimates import (
     without_errors,
 )
 from atomlens.predictor.trust.familiarity import Familiarity
-from atomlens.structures.arrays import (
-    OF_RDKIT,
-    Doubt,
-    DoubtKind,
-    Doubts,
-    StructureArrays,
-    kind_of_doubt,
-)
+from atomlens.structures.arrays import OF_RDKIT, StructureArrays
 from atomlens.structures.distance_doubts import doubts_unit
+from atomlens.structures.doubts import Doubt, DoubtKind, Doubts, kind_of_doubt
 from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.options import ReadingOptions
 from atomlens.targets import Target, value_slices

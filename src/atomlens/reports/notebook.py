@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from atomlens.elements import ATOMIC_NUMBERS
+from atomlens.elements.naming import chemical_formula
 from atomlens.files import write_text
 from atomlens.reports.colours import element_colour
 from atomlens.reports.page import fill, resource
@@ -19,7 +20,6 @@ from atomlens.reports.prose import prose_html
 from atomlens.reports.scene import build_scene, drawn_radius, quaternion
 from atomlens.reports.tables import column_names, plain
 from atomlens.reports.wording import formula_text
-from atomlens.structures.arrays import chemical_formula
 
 if TYPE_CHECKING:
     from ase import Atoms

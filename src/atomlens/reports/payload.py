@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from atomlens.elements import ATOMIC_NUMBERS
+from atomlens.elements.naming import chemical_formula
 from atomlens.reports.colours import (
     BASELINE_COLOURS,
     SCORE_COLOURS,
@@ -38,7 +39,6 @@ from atomlens.reports.wording import (
     sum_sentence,
     within_error,
 )
-from atomlens.structures.arrays import chemical_formula
 
 
 def page_payload(structures: Sequence[ExplainedStructure]) -> dict[str, Any]:

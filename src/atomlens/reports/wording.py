@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.elements.naming import chemical_formula
 from atomlens.reports.content import ExplainedStructure
-from atomlens.structures.arrays import chemical_formula
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atomlens.chemistry.exchanges import Exchange, Exchanges, exchanges
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import ExplanationError, SettingsError, StructureError, unknown_name
 from atomlens.predictor import Prediction, Predictor
 from atomlens.predictor.explaining import explain_one
@@ -16,7 +17,7 @@ from atomlens.predictor.inputs import gather
 from atomlens.predictor.samples import known_part
 from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.printing import cut, percent
-from atomlens.structures.arrays import StructureArrays, chemical_formula, name_of
+from atomlens.structures.arrays import StructureArrays, name_of
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:

@@ -38,7 +38,8 @@ from atomlens.screening.columns import (
     WARNING,
     ScreenColumns,
 )
-from atomlens.structures.arrays import Doubts, StructureArrays
+from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.doubts import Doubts
 from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.options import choices_about
 from atomlens.structures.workers import Task, Worker, WorkerDiedError

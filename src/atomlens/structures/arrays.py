@@ -4,78 +4,23 @@ This module needs numpy alone, so that a machine without ase can train from a pa
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.elements import SYMBOLS
 from atomlens.lazy import LateTable
 from atomlens.printing import clean_name, one_line
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+from atomlens.elements.naming import chemical_formula
 
 _VIEWS: LateTable[Any] = LateTable({"structures": "atomlens.reports.notebook:structures_html"})
 """What stands above this room: how structures show themselves in a notebook."""
-
-
-DoubtKind = Literal["", "made", "named", "cut shell"]
-"""What a sentence is about: coordinates that were made here, coordinates that a file says are those
-of a force field or the like, neighbours chosen among equals; anything else."""
-
-
-class Doubt(str):
-    """A sentence on why an answer should be mistrusted, which knows its kind."""
-
-    __slots__ = ("kind",)
-    kind: DoubtKind
-
-    def __new__(cls, text: str, kind: DoubtKind = "") -> "Doubt":
-        """Return the sentence."""
-        made = super().__new__(cls, text)
-        made.kind = kind
-        return made
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubts:
-    """Why what is said about a structure should be mistrusted: sentences, apart until shown."""
-
-    of_reader: tuple[str, ...] = ()
-    """What its reader found; said once when it is read"""
-    of_model: tuple[str, ...] = ()
-    """What a model finds strange about it"""
-
-    def __bool__(self) -> bool:
-        return bool(self.of_reader or self.of_model)
-
-    def __str__(self) -> str:
-        return "; ".join((*self.of_reader, *self.of_model))
-
-    def about(self, *kinds: DoubtKind) -> tuple[str, ...]:
-        """Return what a model finds strange, of these kinds alone."""
-        return tuple(text for text in self.of_model if kind_of_doubt(text) in kinds)
-
-    @classmethod
-    def joined(cls, several: "Iterable[Doubts]") -> "Doubts":
-        """Return all that is said, each sentence once."""
-        listed = list(several)
-        return cls(
-            of_reader=tuple(dict.fromkeys(text for one in listed for text in one.of_reader)),
-            of_model=tuple(dict.fromkeys(text for one in listed for text in one.of_model)),
-        )
-
-
-NO_DOUBTS = Doubts()
-
-
-def kind_of_doubt(text: str) -> DoubtKind:
-    """Return what a sentence is about."""
-    return text.kind if isinstance(text, Doubt) else ""
 
 
 class Structure(NamedTuple):
@@ -318,7 +263,6 @@ def has_made_geometry(atoms: "Atoms") -> bool:
 NAMED_GEOMETRY = "named_geometry"
 """Key in ``info``: what a file names as where its coordinates come from, and how far the atoms were
 from their centre."""
-
 OF_RDKIT = "RDKit (whose object it is)"
 """Maker of the conformers of rdkit molecules that were not read from a MOL file."""
 
@@ -393,76 +337,6 @@ def name_of(atoms: "Atoms") -> str:
     """Return what the user calls this structure: ``info["name"]``, else its formula."""
     name = atoms.info.get("name")
     return (clean_name(str(name)) if name else "") or chemical_formula(atoms.numbers)
-
-
-_FIRST_TO_LAST = (
-    "He Ne Ar Kr Xe Rn Og Fr Cs Rb K Na Li Ra Ba Sr Ca Mg Be "
-    "La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr "
-    "Y Sc Rf Hf Zr Ti Db Ta Nb V Sg W Mo Cr Bh Re Tc Mn Hs Os Ru Fe Mt Ir Rh Co Ds Pt Pd Ni "
-    "Rg Au Ag Cu Cn Hg Cd Zn Nh Tl In Ga Al B Fl Pb Sn Ge Si C Mc Bi Sb As P N H "
-    "Lv Po Te Se S Ts At I Br Cl O F"
-).split()
-"""The elements from electropositive to electronegative: Table VI of IUPAC's Red Book (2005), with
-oxygen behind chlorine as in NaClO4."""
-_RANKS = {symbol: rank for rank, symbol in enumerate(_FIRST_TO_LAST)}
-_BEFORE_BORON = _RANKS["B"] - 0.5
-
-
-def atom_label(numbers: NDArray[np.int_], index: int) -> str:
-    """Return for example ``atom 3 (Fe, counted from 0)``."""
-    return f"atom {index} ({symbol_of(int(numbers[index]))}, counted from 0)"
-
-
-def symbol_of(number: int) -> str:
-    """Return the symbol of an element; ``Z=130`` for a number that none has."""
-    return SYMBOLS[number] if 0 <= number < len(SYMBOLS) else f"Z={number}"
-
-
-def chemical_formula(atomic_numbers: NDArray[Any]) -> str:
-    """Return the formula as chemists order it: ``C2H6O``, ``CaBr2``, ``NaCl``, ``NH3``, ``H2SO4``.
-
-    What has carbon and hydrogen is in Hill order (carbon, hydrogen, the alphabet), everything
-    else goes from electropositive to electronegative; of acids and hydroxides hydrogen is next to
-    the metals.
-    """
-    numbers, counts = np.unique(np.asarray(atomic_numbers, dtype=np.int64), return_counts=True)
-    pairs = zip(numbers.tolist(), counts.tolist(), strict=True)
-    return formula_of({symbol_of(z): float(n) for z, n in pairs})
-
-
-def amounts_in(numbers: NDArray[Any], shares: NDArray[np.float64]) -> dict[str, float]:
-    """Return how much there is of each element, by its symbol.
-
-    Args:
-        numbers: (n_atoms,) elements.
-        shares: (n_atoms,) of the cells in which each atom is there.
-    """
-    found, places = np.unique(np.asarray(numbers, dtype=np.int64), return_inverse=True)
-    amounts = np.bincount(places.reshape(-1), shares, minlength=len(found))
-    pairs = zip(found.tolist(), amounts.tolist(), strict=True)
-    return {symbol_of(z): n for z, n in pairs}
-
-
-def formula_of(amounts: Mapping[str, float]) -> str:
-    """Return the formula of so much of each element, in the order of `chemical_formula`.
-
-    Parts of an atom are given to four digits: ``Na3.6Cl4``.
-    """
-    if {"C", "H"} <= amounts.keys():
-        order = ["C", "H", *sorted(amounts.keys() - {"C", "H"})]
-    else:
-        ranks: dict[str, float] = dict(_RANKS)
-        if "O" in amounts:
-            ranks["H"] = _BEFORE_BORON
-        order = sorted(amounts, key=lambda symbol: ranks.get(symbol, -1))
-    return "".join(f"{symbol}{_amount(amounts[symbol])}" for symbol in order)
-
-
-def _amount(amount: float) -> str:
-    whole = round(amount)
-    if abs(amount - whole) < 1e-6:
-        return "" if whole == 1 else str(whole)
-    return f"{amount:.4f}".rstrip("0") if amount < 1 else f"{amount:.3f}".rstrip("0").rstrip(".")
 
 
 def _if_any(warnings: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import SYMBOLS
+from atomlens.elements.naming import atom_label, symbol_of
 from atomlens.errors import StructureError
-from atomlens.structures.arrays import atom_label, symbol_of
 from atomlens.structures.distance_doubts import NM_NOTICE, looks_like_nm
 from atomlens.structures.distances import (
     MINIMUM_DISTANCE,

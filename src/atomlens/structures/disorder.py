@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.elements.naming import amounts_in, formula_of
 from atomlens.elements.radii import COVALENT_RADII
-from atomlens.structures.arrays import amounts_in, formula_of
 
 if TYPE_CHECKING:
     from ase import Atoms

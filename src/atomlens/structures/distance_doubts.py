@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import NONMETALS, SYMBOLS
+from atomlens.elements.naming import atom_label, symbol_of
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
-from atomlens.structures.arrays import atom_label, has_made_geometry, symbol_of
+from atomlens.structures.arrays import has_made_geometry
 from atomlens.structures.distances import (
     FEW_ATOMS,
     LONGEST_TO_A_NEIGHBOUR,

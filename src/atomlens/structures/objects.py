@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import StructureError
 from atomlens.printing import kind_of_object
 from atomlens.structures.arrays import (
     OF_RDKIT,
     Structure,
     StructureArrays,
-    chemical_formula,
     has_made_geometry,
     keep_maker,
     name_of,

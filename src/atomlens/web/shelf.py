@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import Failure, SettingsError, StructureError
 from atomlens.predictor.trained import TrainedModel
 from atomlens.reports.scene import periodicity
 from atomlens.reports.wording import formula_text
-from atomlens.structures.arrays import chemical_formula, name_of, warnings_of
+from atomlens.structures.arrays import name_of, warnings_of
 from atomlens.structures.text import as_formula
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import numpy as np
 
 from atomlens.predictor.ordered import one_row_each
 from atomlens.predictor.prediction import Prediction
-from atomlens.structures.arrays import NO_DOUBTS, Doubts
+from atomlens.structures.doubts import NO_DOUBTS, Doubts
 from atomlens.targets import Target
 
 NAN = np.nan

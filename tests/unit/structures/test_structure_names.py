@@ -10,8 +10,8 @@ from ase.build import molecule
 from ase.io import write
 
 from atomlens.elements import SYMBOLS
+from atomlens.elements.naming import chemical_formula
 from atomlens.structures import read
-from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.formulas import from_formula
 
 HELIUM = "1\n\nHe 0 0 0\n"

@@ -22,8 +22,9 @@ from atomlens.datasets.sampling import keep_rows, split_in_order
 from atomlens.datasets.sources.archives import DAMAGE, open_members
 from atomlens.datasets.sources.deposits import Deposit, DepositFile
 from atomlens.datasets.sources.downloaded import DownloadedSource
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import DatasetError, Failure, StructureError
-from atomlens.structures.arrays import Structure, StructureArrays, chemical_formula, structure_of
+from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.structures.cif.atoms import read_cif
 from atomlens.targets import Target
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from atomlens.datasets.tables.cells import is_missing
 from atomlens.datasets.tables.headers import HOLDERS, is_of_smiles
 from atomlens.datasets.tables.row_readers import RowReader, hold_structures
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import StructureError, warn
 from atomlens.printing import cut, short
-from atomlens.structures.arrays import chemical_formula, name_of
+from atomlens.structures.arrays import name_of
 from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.formulas import amounts_in_formula
 from atomlens.structures.records import add_warning

@@ -20,9 +20,10 @@ import numpy as np
 from atomlens.boundary import net
 from atomlens.datasets.tables.cells import is_missing
 from atomlens.datasets.tables.headers import HOLDERS, SITES, TEXTS, listed
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import DatasetError, StructureError, warn
 from atomlens.printing import cut, is_number, reason, short
-from atomlens.structures.arrays import StructureArrays, chemical_formula, structure_of
+from atomlens.structures.arrays import StructureArrays, structure_of
 from atomlens.structures.files import kind_of, stem_of
 from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.inputs import CellText

@@ -16,8 +16,9 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import warn
 from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
-from atomlens.structures.arrays import Doubt, StructureArrays
+from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.distance_doubts import doubts_unit
+from atomlens.structures.doubts import Doubt
 from atomlens.structures.records import ELECTRONS, unseen_electrons, were_set_apart
 from atomlens.targets import Target, value_slices
 

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atomlens.elements import SYMBOLS
+from atomlens.elements.naming import atom_label
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.graphs import GraphStore
-from atomlens.structures.arrays import StructureArrays, atom_label
+from atomlens.structures.arrays import StructureArrays
 
 Values = NDArray[np.float64]
 Whole = NDArray[np.int64]

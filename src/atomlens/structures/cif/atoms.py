@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import StructureError
 from atomlens.printing import short
-from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.checks import atoms_overlap, check_cell
 from atomlens.structures.cif.cell import CELL_TAGS, vectors
 from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit

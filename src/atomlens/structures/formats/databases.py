@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import parse_json
 from atomlens.elements import SYMBOLS
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import StructureError
 from atomlens.printing import counted, reason, short
-from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.distance_doubts import far_fractions, unused_cell
 from atomlens.structures.forms import REFUSE, DisorderChoice
 from atomlens.structures.formulas import amounts_in_formula

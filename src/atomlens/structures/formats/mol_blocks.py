@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atomlens.elements import SYMBOLS
+from atomlens.elements.naming import chemical_formula
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.printing import counted, short
-from atomlens.structures.arrays import chemical_formula, has_made_geometry, keep_made, keep_maker
+from atomlens.structures.arrays import has_made_geometry, keep_made, keep_maker
 from atomlens.structures.makers import named_maker
 from atomlens.structures.molecules import (
     ORDERS,

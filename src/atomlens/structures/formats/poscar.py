@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from atomlens.elements import SYMBOLS
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import StructureError
 from atomlens.printing import counted, short
-from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.distance_doubts import far_fractions
 from atomlens.structures.formulas import amounts_in_formula
 from atomlens.structures.records import (

@@ -18,9 +18,9 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import StructureError
 from atomlens.printing import counted, short
-from atomlens.structures.arrays import chemical_formula
 from atomlens.structures.formats.poscar import agrees_with_title
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,

@@ -9,9 +9,10 @@ import numpy as np
 
 from atomlens.elements import SYMBOLS
 from atomlens.elements.masses import ATOMIC_MASSES
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import StructureError
 from atomlens.printing import counted, reason, short
-from atomlens.structures.arrays import chemical_formula, keep_maker
+from atomlens.structures.arrays import keep_maker
 from atomlens.structures.checks import check_cell
 from atomlens.structures.distance_doubts import impossible_neighbour, no_hydrogen
 from atomlens.structures.formats.poscar import agrees_with_title

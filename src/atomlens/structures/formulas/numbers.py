@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from atomlens.elements.naming import formula_of
 from atomlens.errors import StructureError
 from atomlens.printing import short
-from atomlens.structures.arrays import formula_of
 from atomlens.structures.formulas.grammar import ELEMENTS
 from atomlens.structures.formulas.judging import (
     THIRDS_NOTICE,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from atomlens.boundary import parse_json, read_bytes
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import Failure, StudyError
 from atomlens.files import cache_folder, whole_file
-from atomlens.structures.arrays import chemical_formula
 from atomlens.studies.base import Progress, no_progress
 from atomlens.studies.orbitals.populations import frontier_orbitals
 from atomlens.studies.orbitals.solution import FrontierOrbitals, OrbitalSettings

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from atomlens.elements.naming import chemical_formula
 from atomlens.errors import StudyError
-from atomlens.structures.arrays import chemical_formula
 from atomlens.studies.orbitals.dft import converged_field, shared_orbitals
 from atomlens.studies.orbitals.huckel import solve_huckel
 from atomlens.studies.orbitals.solution import (

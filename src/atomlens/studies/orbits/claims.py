@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from atomlens.elements import SYMBOLS
+from atomlens.elements.naming import chemical_formula
 from atomlens.predictor import Predictor
-from atomlens.structures.arrays import chemical_formula
 from atomlens.studies.base import Claim, Part
 from atomlens.studies.networks import by_target, predicts
 from atomlens.studies.orbits.numbers import OrbitNumbers, Symmetric, spread
