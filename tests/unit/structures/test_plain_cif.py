@@ -69,7 +69,7 @@ def made(group: str, rng: np.random.Generator, *, named_only: bool) -> str:
     """A crystal in a space group: atoms on special places, written with few digits, and others."""
     cell = CELLS[group]
     operations = setting_operations(named_settings(group, None)[0])
-    sites = [("F", (0, 0, 0)), ("O", (0.25, 0.25, 0.3333)), ("S", tuple(rng.uniform(0.1, 0.4, 3)))]
+    sites = [("F", (0, 0, 0)), ("O", (0.25, 0.25, 0.3333)), ("N", tuple(rng.uniform(0.1, 0.4, 3)))]
     lines = ["data_made"]
     lines += [f"_cell_length_{x} {v}" for x, v in zip("abc", cell, strict=False)]
     lines += [
