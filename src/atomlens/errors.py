@@ -173,6 +173,8 @@ def unknown_name(kind: str, name: object, known: Iterable[object]) -> str:
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     listed = ", ".join(names[:_MOST_NAMES])
     called = repr(asked) if isinstance(name, str) else asked
+    if not names:
+        return f"There is no {kind} {called}, nor any other."
     return f"There is no {kind} {called}.{hint} Known: {listed}{more}."
 
 

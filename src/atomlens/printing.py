@@ -119,13 +119,26 @@ def percent(share: float) -> float | None:
     return math.floor(share * 10) / 10 if math.isfinite(share) else None
 
 
+_OF_PYTHON = re.compile(
+    r"indices must be|not subscriptable|not iterable|object is not|unsupported operand"
+    r"|object cannot be|has no len\(\)|inhomogeneous|not supported between"
+)
+"""What Python and numpy say of values of other kinds than a program expects."""
+
+
 def reason(problem: BaseException) -> str:
     """Return an exception of another package as part of one line."""
     if isinstance(problem, MemoryError):
         return "it needs more memory than there is"
     if isinstance(problem, RecursionError):
         return "it is nested too deeply"
+    if isinstance(problem, KeyError) and problem.args and isinstance(problem.args[0], str):
+        return f"{shown(problem.args[0])} is missing"
     words = one_line(str(problem)[:1000])
+    if isinstance(problem, AttributeError | IndexError) or _OF_PYTHON.search(words):
+        return "a part of it is missing or of another kind"
+    if isinstance(problem, AssertionError) and not words:
+        return "its parts do not fit together"
     text = f"{type(problem).__name__}: {words}" if words else type(problem).__name__
     return cut(text, 160)
 

@@ -123,7 +123,7 @@ def test_pickled_arrays_are_never_read(tmp_path: Path) -> None:
 
 
 def test_the_net_makes_one_sentence_and_lets_ours_through() -> None:
-    sentence = r"^x: it cannot be read \(KeyError: 'k'\); do this\.$"
+    sentence = r"^x: it cannot be read \('k' is missing\); do this\.$"
     with pytest.raises(DatasetError, match=sentence), net(DatasetError, "x", "do this"):
         raise KeyError("k")
     with pytest.raises(ModelError, match="ours"), net(DatasetError, "x", "do this"):

@@ -143,7 +143,7 @@ def divide(spec: str, dataset: Dataset, seed: int = 0) -> Split:
         return _by_elements(dataset, sizes)
     path = Path(spec)
     if path.suffix.lower() in {".json", ".csv", ".tsv"} or os.path.exists(path):
-        if not os.path.isfile(path):
+        if not os.path.exists(path):
             raise SettingsError(f"The split file {path} does not exist; check the path.")
         return Split.from_json(path, dataset.structures.names, dataset.row_numbers)
     raise SettingsError(

@@ -421,7 +421,7 @@ class _Search:
         self.free = {row for row in self.free if pairs[row] not in taken}
 
     def result(self, n_other_values: int, n_by_name: int, shared_with: set[int]) -> FoundPart:
-        n, where = len(self.own), f"the data set {self.dataset.name}"
+        n, where = len(self.own), f"the data set {self.dataset.name!r}"
         missing = [self.names[i] for i in range(n) if i not in self.row_of]
         called = set(self.dataset.structures.names)
         n_renamed = sum(name in called for name in missing)

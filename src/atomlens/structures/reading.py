@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -450,6 +451,7 @@ def _refuse_missing_file(text: str) -> None:
     if text.startswith("InChI="):
         raise StructureError(f"{short(text)}: InChI is not read; give the SMILES of the molecule")
     looks_like_path = os.sep in text or kind_of(Path(text)) is not None or is_data(Path(text))
+    looks_like_path |= re.fullmatch(r"[\w.-]*[*?][\w.*?-]*\.[a-z]\w+", text) is not None
     if looks_like_path and not (is_smiles(text) or is_formula(text)):
         if glob.has_magic(text):
             raise StructureError(f"{short(text)}: no file matches this pattern; check it")

@@ -182,7 +182,9 @@ def from_text(text: str) -> "Atoms":
             raise StructureError(
                 f"{short(text)} is no file, no SMILES, and {_after(error)}"
             ) from error
-        if re.search(r"[=#@\\/\[\]+-]|[cnops](?![a-z])\d", text):
+        may_be_open = re.fullmatch(r"(?:Cl|Br|[BCNOPSFIcnops()\d.])+", text) is not None
+        may_be_open &= text.count("(") != text.count(")")
+        if may_be_open or re.search(r"[=#@\\/\[\]+-]|[cnops](?![a-z])\d", text):
             raise StructureError(
                 f"{short(text)} is no file, no formula and not a valid SMILES: "
                 f"{smiles_problem(text)}"

@@ -97,7 +97,7 @@ def why_unused(
     """
     if not kind.learns_in_steps:
         is_read = name in _WITH_FORMULA
-        formula = f"the weights of {model!r} have a formula, so there is one member and no gradient"
+        formula = f"{model!r} is not trained in steps, so there is one member and no gradient"
         return "" if is_read else f"{formula} step"
     if name in _OF_NUMBERS and targets and all(t.kind == "classification" for t in targets):
         return _OF_NUMBERS[name]

@@ -372,7 +372,8 @@ def first_difference(before: Any, now: Any, name: str = "") -> str:
         for key in sorted(set(before) | set(now), key=_told_first):
             place = f"{name}.{key}" if name else key
             if key not in before or key not in now:
-                return f"{place} is new or gone"
+                said = "is given now and was not" if key in now else "was given and is not now"
+                return f"{place} {said}"
             found = first_difference(before[key], now[key], place)
             if found:
                 return found
@@ -382,5 +383,6 @@ def first_difference(before: Any, now: Any, name: str = "") -> str:
     if name == "targets":
         return _other_targets(before, now)
     if name in _NOT_SHOWN:
-        return f"{_NOT_SHOWN[name]} are not the same"
+        or_target = ", or another column of them is learned" if name == "data" else ""
+        return f"{_NOT_SHOWN[name]} are not the same{or_target}"
     return f"{name} was {before!r} and is now {now!r}"

@@ -33,7 +33,7 @@ def table(tmp_path: Path) -> Path:
         ("lens", CLASSES, {"scaling": "none"}, "classes have none"),
         ("geo-cgcnn", NUMBER, {"regularization": 0.1}, "'geo-cgcnn' names no weights to penalise"),
         ("cgcnn", NUMBER, {"weight_decay": 0.1}, "it belongs to optimizer=adamw, and optimizer is"),
-        ("ridge", NUMBER, {"calibration_share": 0.5}, "the weights of 'ridge' have a formula"),
+        ("ridge", NUMBER, {"calibration_share": 0.5}, "'ridge' is not trained in steps"),
     ],
 )
 def test_an_idle_setting_is_told_with_the_reason(
@@ -84,7 +84,9 @@ def test_a_search_has_no_trials_that_are_all_the_same() -> None:
     assert [d.key for d in search_space("ridge", "formula")] == ["model.l2"]
     with pytest.raises(SettingsError, match="'mean' has no setting to search for"):
         search_space("mean", "formula")
-    with pytest.raises(SettingsError, match="learning_rate is not searched for: the weights of"):
+    with pytest.raises(
+        SettingsError, match="learning_rate is not searched for: 'ridge' is not trained in steps"
+    ):
         search_space("ridge", "formula", ["learning_rate"])
     with pytest.raises(SettingsError, match="decay is not searched for: it belongs to schedule=ex"):
         search_space("cgcnn", "nearest", ["decay"])

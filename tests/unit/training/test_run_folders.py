@@ -110,7 +110,7 @@ def test_a_description_that_is_none_is_a_sentence(tmp_path: Path, odd: object) -
 
 
 def test_a_missing_setting_is_a_difference() -> None:
-    assert first_difference({"a": {"b": 1}}, {"a": {}}) == "a.b is new or gone"
+    assert first_difference({"a": {"b": 1}}, {"a": {}}) == "a.b was given and is not now"
 
 
 def test_a_checkpoint_keeps_every_bit(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
             f"{folder}: this is a file and not the folder of a model. Give the model first, then "
             "what it is asked about."
         )
-    if not os.path.isfile(folder / SETTINGS):
+    if not os.path.exists(folder / SETTINGS):
         if os.path.isdir(folder / TRAINING):
             raise ModelError(
                 f"{folder}: the training in this folder has not finished. Go on with the same "

@@ -191,7 +191,7 @@ def _rows(given: str, reading: Mapping[str, Any], as_numbers: Collection[str]) -
     path = Path(given).expanduser()
     folder = reading.get("structure_folder")
     try:
-        if not os.path.isfile(path):
+        if not os.path.exists(path):
             raise DatasetError(f"{path}: there is no such file or folder; check the path")
         table = read_table(
             path,

@@ -224,7 +224,7 @@ def _rows_of(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
     try:
         if in_memory:
             table = frame_table(given, *places, where=where)
-        elif not os.path.isfile(path):
+        elif not os.path.exists(path):
             raise DatasetError(f"{path}: there is no such file or folder; check the path")
         else:
             table = read_table(path, *places)

@@ -109,6 +109,5 @@ def _unexpected(sign: str) -> str:
 
 def refuse(text: str, why: str) -> NoReturn:
     """Raise the error of a text that is no formula; ``why`` is part of its sentence."""
-    raise StructureError(
-        f"{short(text)} is not a formula: {why}; write one like Fe2O3, Ca(OH)2 or Li0.5CoO2"
-    )
+    advice = "" if "; write" in why else "; write one like Fe2O3, Ca(OH)2 or Li0.5CoO2"
+    raise StructureError(f"{short(text)} is not a formula: {why}{advice}")
