@@ -115,12 +115,11 @@ QUEUE = (
             "loss": "mae",
             "ensemble": 3,
             "epochs": 30,
-            "patience": 2,
             "batch_size": 128,
             "learning_rate": 1e-3,
             "warmup_epochs": 0.5,
         },
-        model={**_FORMULA, "n_amounts": 8, "n_charges": 17},
+        model={**_FORMULA, "n_amounts": 8},
         pretraining=Entry(
             name="formula-formation-energy",
             load=matbench("mp_e_form"),
@@ -134,7 +133,7 @@ QUEUE = (
                 "warmup_epochs": 0.5,
                 "reference": "elements",
             },
-            model={**_FORMULA, "n_amounts": 8, "n_charges": 17},
+            model={**_FORMULA, "n_amounts": 8},
         ),
     ),
     Entry(
