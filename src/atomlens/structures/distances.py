@@ -97,9 +97,10 @@ def pairs_within(
         owners = np.tile(owners, len(shifts))[inside]
         points = images[inside] @ basis
     _refuse_crowd(points, distance)
-    found = cKDTree(positions).query_ball_point(points, distance)
-    second = np.repeat(np.arange(len(points)), [len(f) for f in found])
-    first = np.fromiter((i for f in found for i in f), dtype=int, count=len(second))
+    tree = cKDTree(positions)
+    found = tree.sparse_distance_matrix(cKDTree(points), distance, output_type="ndarray")
+    found = found[np.lexsort((found["i"], found["j"]))]
+    first, second = found["i"].astype(int), found["j"].astype(int)
     vectors = points[second] - positions[first]
     distances = np.linalg.norm(vectors, axis=1)
     other = (first != second) if not pbc.any() else (first != owners[second]) | (distances > 1e-6)

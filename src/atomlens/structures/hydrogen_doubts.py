@@ -14,7 +14,7 @@ from atomlens.elements import NONMETALS
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import warnings_of
-from atomlens.structures.distances import pairs_within, periodic_basis
+from atomlens.structures.distances import ClosePairs, pairs_within, periodic_basis
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -46,9 +46,16 @@ def absent_hydrogens(atoms: "Atoms") -> str:
         return ""
     if any("hydrogen" in said for said in warnings_of(atoms)):
         return ""
-    bonds = _bonds(atoms)
+    pairs = _bonded_pairs(atoms)
+    if pairs is None:
+        return ""
+    counts = np.bincount(pairs.first, minlength=len(atoms))[carbons]
+    few = carbons[(counts == 1) | (counts == 2)]
+    if not len(few):
+        return ""
+    bonds = _bonds(atoms, pairs)
     ends, bent = [], []
-    for i in carbons.tolist():
+    for i in few.tolist():
         around = bonds.get(i, [])
         if not all(int(atoms.numbers[bond.to]) in NONMETALS for bond in around):
             continue
@@ -82,20 +89,27 @@ class _Bond(NamedTuple):
     """Lattice translation of the other atom"""
 
 
-def _bonds(atoms: "Atoms") -> dict[int, list[_Bond]]:
-    """Return the bonds of each atom that has some."""
+def _bonded_pairs(atoms: "Atoms") -> ClosePairs | None:
+    """Return the pairs of bonded atoms, each twice; None of a crowd or a thin cell."""
     radii, cell = _BONDED * COVALENT_RADII[atoms.numbers], np.asarray(atoms.cell[:], dtype=float)
     try:
         pairs = pairs_within(atoms.positions, cell, atoms.pbc, 2 * float(radii.max()))
-    except StructureError:  # a crowd, or a thin cell
-        return {}
+    except StructureError:
+        return None
     near = pairs.distances < radii[pairs.first] + radii[pairs.second]
-    first, second, vectors = pairs.first[near], pairs.second[near], pairs.vectors[near]
-    moved = vectors - atoms.positions[second] + atoms.positions[first]
-    basis = periodic_basis(cell, atoms.pbc) if atoms.pbc.any() else np.eye(3)
+    return ClosePairs(*(column[near] for column in pairs))
+
+
+def _bonds(atoms: "Atoms", pairs: ClosePairs) -> dict[int, list[_Bond]]:
+    """Return the bonds of each atom that has some."""
+    moved = pairs.vectors - atoms.positions[pairs.second] + atoms.positions[pairs.first]
+    is_periodic = atoms.pbc.any()
+    basis = periodic_basis(np.asarray(atoms.cell[:]), atoms.pbc) if is_periodic else np.eye(3)
     images = np.rint(moved @ np.linalg.inv(basis)).astype(int)
     bonds: dict[int, list[_Bond]] = {}
-    every = zip(first.tolist(), second.tolist(), vectors, images.tolist(), strict=True)
+    every = zip(
+        pairs.first.tolist(), pairs.second.tolist(), pairs.vectors, images.tolist(), strict=True
+    )
     for i, j, vector, image in every:
         bonds.setdefault(i, []).append(_Bond(j, vector, tuple(image)))
     return bonds
