@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from atomlens.errors import SettingsError, WriteError
-from atomlens.printing import encodable, file_stem
+from atomlens.printing import encodable, file_stem, shown
 
 TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
 """Of the tables that `atomlens.reports.tables` writes."""
@@ -26,7 +26,13 @@ _HERE, _RENAME_EXCHANGE = -100, 2
 
 
 def place_of(given: str | os.PathLike[str]) -> Path:
-    """Return a path that a user gave, ``~`` as the home folder; it is where it is written to."""
+    """Return a path that a user gave, ``~`` as the home folder; it is where it is written to.
+
+    Raises:
+        SettingsError: it holds a NUL, which no name of a file does.
+    """
+    if "\0" in os.fspath(given):
+        raise SettingsError(f"{shown(given)}: no name of a file holds a NUL; give another.")
     return Path(os.path.expanduser(given))
 
 

@@ -126,7 +126,7 @@ def test_a_folder_of_the_first_version_knows_names_only_and_says_so(tmp_path, ca
         (["--split", "random:.6/.2/.2"], "is now 'random:.6/.2/.2'"),
         (["--limit", 20], "the data are not the same"),
         (["--epochs", 5], "epochs was 100 and is now 5"),
-        (["--unit", "eV"], "reading.units is new or gone"),
+        (["--unit", "eV"], "reading.units is given now and was not"),
         (["--extensive"], "extensive"),
     ],
 )

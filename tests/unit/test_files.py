@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from atomlens.files import cache_folder, discard_folder, whole_file, whole_folder
+from atomlens.errors import SettingsError
+from atomlens.files import cache_folder, discard_folder, place_of, whole_file, whole_folder
 
 
 def test_the_cache_folder_is_where_the_user_says(monkeypatch, tmp_path):
@@ -86,3 +87,9 @@ def test_a_discarded_folder_is_gone_and_twice_is_no_error(tmp_path):
     discard_folder(tmp_path / "f")
     discard_folder(tmp_path / "f")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["\0", "a\0.csv", "~/\0"])
+def test_a_name_with_a_nul_is_no_place(name: str) -> None:
+    with pytest.raises(SettingsError, match="holds a NUL"):
+        place_of(name)

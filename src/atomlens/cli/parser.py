@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from atomlens.cli.common import Several
 from atomlens.cli.reading import add_reading
+from atomlens.errors import AtomlensError
 from atomlens.printing import is_number
 from atomlens.version import __version__
 from atomlens.words import SETTING_WORDS
@@ -212,6 +213,8 @@ class Parser(argparse.ArgumentParser):
         """Return the value of an argument; say plainly what is no number."""
         try:
             return super()._get_value(action, arg_string)
+        except AtomlensError as problem:
+            raise argparse.ArgumentError(action, str(problem).rstrip(".")) from None
         except argparse.ArgumentError:
             if action.type not in (int, float):
                 raise
