@@ -13,7 +13,7 @@ from pymatgen.core import Composition, DummySpecies, Element, Species
 from pymatgen.entries.computed_entries import ComputedEntry
 
 from atomlens.datasets import load_dataset
-from atomlens.errors import Failure, StructureError
+from atomlens.errors import DatasetError, Failure, StructureError
 from atomlens.predictor.inputs import gather
 from atomlens.structures import read, read_structures, to_atoms
 from atomlens.structures.arrays import warnings_of
@@ -75,6 +75,8 @@ def test_what_plainly_is_a_formula_is_read_as_one() -> None:
 def test_a_dictionary_that_is_no_formula_stays_a_table() -> None:
     assert gather({"formula": "NaCl"}).names == ("NaCl",)
     assert "no column with structures" in gather({"C": [1, 2]}).errors[0]
+    with pytest.raises(DatasetError, match="no column with structures"):
+        gather(pd.DataFrame({"C": [1, 2]}))
     assert "is a table" in str(read_structures([{"Na": True}]).failures[0].message)
 
 

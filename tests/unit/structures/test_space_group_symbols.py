@@ -49,6 +49,7 @@ def cif(symbol: str, cell: tuple[float, ...]) -> str:
         ("R 3 m HR", HEXAGONAL, 18),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*hydrogens seem to be missing")  # a made-up crystal
 def test_old_and_unusual_symbols_have_their_multiplicity(
     symbol: str, cell: tuple[float, ...], multiplicity: int, tmp_path: Path
 ) -> None:

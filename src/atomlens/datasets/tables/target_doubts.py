@@ -263,7 +263,8 @@ def _zeros(numbers: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
 def _lonely(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return (n,) the one in a hundred, three at most, that lie by themselves far from the rest.
 
-    They are `_TIMES_LARGER` times as far from the median as any other.
+    They are `_TIMES_LARGER` times as far from the median as any other; of values none of
+    which is negative, which may span decades, their logarithms are twice as far.
     """
     found = np.zeros_like(numbers, dtype=bool)
     known = numbers[np.isfinite(numbers)]
@@ -276,7 +277,12 @@ def _lonely(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
         others = numbers[far <= rest]
         if rest > 0 and first >= _TIMES_LARGER * rest and len(np.unique(others)) >= _ENOUGH:
             found = far >= first
-    return found
+    if not found.any() or known.min() < 0:
+        return found
+    positive = known[known > 0]
+    decades = np.abs(np.log10(np.maximum(numbers, positive.min()) / np.median(positive)))
+    least = 2 * float(np.nanmax(decades[~found]))
+    return found & (decades >= least)
 
 
 def _tell_lonely(

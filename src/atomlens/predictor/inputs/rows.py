@@ -229,7 +229,7 @@ def _rows_of(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
         else:
             table = read_table(path, *places)
     except AtomlensError as problem:
-        if in_memory:  # one row of nothing would fill a column of the caller's table
+        if is_frame(given):  # one row of nothing would fill a column of the caller's table
             raise
         yield InputRow(Failure(name=path.name, message=str(problem)), {}, own)
         return
