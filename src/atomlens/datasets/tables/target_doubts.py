@@ -282,7 +282,8 @@ def _lonely(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     positive = known[known > 0]
     decades = np.abs(np.log10(np.maximum(numbers, positive.min()) / np.median(positive)))
     least = 2 * float(np.nanmax(decades[~found]))
-    return found & (decades >= least)
+    alone: NDArray[np.bool_] = found & (decades >= least)
+    return alone
 
 
 def _tell_lonely(
