@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from atomlens.errors import SettingsError, WriteError
+from atomlens.errors import AtomlensError, SettingsError, WriteError
 from atomlens.printing import encodable, file_stem, shown
 
 TABLE_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet", ".xlsx")
@@ -334,30 +334,45 @@ def replacing(path: str | Path, *, keep: bool = True) -> Iterator[Path]:
 
 
 @contextmanager
-def only_writer(path: Path) -> Iterator[None]:
-    """Hold a file that is written again and again, so that no other process writes it too.
+def locked(lock: Path, refused: AtomlensError) -> Iterator[None]:
+    """Hold a lock file; the system lets go of it when the process ends in any way.
+
+    Where the system or the file system knows no locks nothing is held.
 
     Raises:
-        SettingsError: another process holds it.
+        AtomlensError: ``refused``, where another process holds it.
+        SettingsError: the place cannot be written to.
     """
     try:
         import fcntl
     except ImportError:  # not on this system
         yield
         return
-    make_folder(path.parent)
-    lock = lock_of(path)
-    with writing(path):
+    make_folder(lock.parent)
+    with writing(lock):
         held = lock.open("ab")
     with held as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SettingsError(
-                f"{path}: another process writes this file now; wait for it, or give another name."
-            ) from None
+            raise refused from None
         except OSError:  # a file system without locks
             pass
+        yield
+
+
+@contextmanager
+def only_writer(path: Path) -> Iterator[None]:
+    """Hold a file that is written again and again, so that no other process writes it too.
+
+    Raises:
+        SettingsError: another process holds it.
+    """
+    refused = SettingsError(
+        f"{path}: another process writes this file now; wait for it, or give another name."
+    )
+    lock = lock_of(path)
+    with locked(lock, refused):
         try:
             yield
         finally:

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, final
 
 from atomlens.errors import ExplanationError, SettingsError
 from atomlens.explain import Explanation
-from atomlens.files import to_json, write_text
+from atomlens.files import Stems, to_json, write_text
 from atomlens.predictor.inference import StepProgress
 
 if TYPE_CHECKING:
     from atomlens.reports.content import ExplainedStructure
-
-from atomlens.files import Stems
 
 
 def write_explanations(

@@ -5,7 +5,7 @@ is neither, or is written like a SMILES and is none, is refused.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
@@ -80,10 +80,7 @@ def both_among_formulas(texts: Iterable[str]) -> str | None:
     that nobody writes as a formula (``CCO``).
     """
     both, has_formulas = None, False
-    for text in map(str.strip, islice(texts, _LOOKED_AT)):
-        if is_forced(text) or len(text) > LONGEST_SMILES:
-            continue
-        smiles, formula = is_smiles(text), _is_plausible_formula(text)
+    for text, smiles, formula in _meanings(texts):
         if smiles and not formula:
             return None
         has_formulas = has_formulas or (formula and not smiles)
@@ -98,14 +95,18 @@ def are_smiles(texts: Iterable[str]) -> bool:
     that is no SMILES (``SiO2``).
     """
     some = False
-    for text in map(str.strip, islice(texts, _LOOKED_AT)):
-        if is_forced(text) or len(text) > LONGEST_SMILES:
-            continue
-        smiles, formula = is_smiles(text), _is_plausible_formula(text)
+    for _, smiles, formula in _meanings(texts):
         if formula and not smiles:
             return False
         some = some or (smiles and not formula)
     return some
+
+
+def _meanings(texts: Iterable[str]) -> Iterator[tuple[str, bool, bool]]:
+    """Yield of the first texts of a list each one, whether it is a SMILES, and a formula."""
+    for text in map(str.strip, islice(texts, _LOOKED_AT)):
+        if not is_forced(text) and len(text) <= LONGEST_SMILES:
+            yield text, is_smiles(text), _is_plausible_formula(text)
 
 
 def is_smiles(text: str) -> bool:

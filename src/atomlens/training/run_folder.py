@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from atomlens.boundary import parse_json, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.splits import Split
 from atomlens.errors import AtomlensError, TrainingError
-from atomlens.files import discard_folder, make_folder, whole_file, writing
+from atomlens.files import discard_folder, locked, whole_file, writing
 from atomlens.models import MODELS, model_config
 from atomlens.neighbors import BUILDERS, make_builder
 from atomlens.predictor import Predictor
@@ -118,29 +118,12 @@ def claimed(out: Path) -> Iterator[None]:
             raise
 
 
-@contextmanager
-def _lock(out: Path) -> Iterator[None]:
-    """Hold ``OUT/training/lock``; the system lets go of it when the process ends in any way."""
-    try:
-        import fcntl
-    except ImportError:  # not on this system
-        yield
-        return
-    path = out / TRAINING / LOCK
-    make_folder(path.parent)
-    with writing(path):
-        held = path.open("ab")
-    with held as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TrainingError(
-                f"{out}: another process trains in this folder now; wait for it, or give another "
-                "folder."
-            ) from None
-        except OSError:  # a file system without locks
-            pass
-        yield
+def _lock(out: Path) -> AbstractContextManager[None]:
+    """Hold ``OUT/training/lock``."""
+    refused = TrainingError(
+        f"{out}: another process trains in this folder now; wait for it, or give another folder."
+    )
+    return locked(out / TRAINING / LOCK, refused)
 
 
 def _has_state(out: Path) -> bool:

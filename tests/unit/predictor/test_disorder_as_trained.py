@@ -7,21 +7,10 @@ import pytest
 
 import atomlens as al
 from atomlens.errors import Failure
+from small_cifs import CELL, SITES
 
-CIF = """data_x
-_cell_length_a {a}
-_cell_length_b {a}
-_cell_length_c {a}
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-_atom_site_occupancy
+CIF = f"""data_x
+{CELL.format("{a}", "{a}", "{a}", 90, 90, 90)}{SITES}_atom_site_occupancy
 Na1 Na 0 0 0 0.7
 K1 K 0 0 0 0.3
 Cl1 Cl 0.5 0.5 0.5 1

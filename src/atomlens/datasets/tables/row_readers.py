@@ -158,8 +158,8 @@ def _filled_columns(
     ]
     texts = [((known[t],), sum(map(_is_filled, columns[known[t]]))) for t in TEXTS if t in known]
     choices = [choice for choice in choices if choice[0] and choice[1]]
-    n_files = "file" in known
-    choices = [*texts[:n_files], *choices, *texts[n_files:]]
+    first = 1 if "file" in known else 0  # it is the first of `TEXTS`
+    choices = [*texts[:first], *choices, *texts[first:]]
     most = max((n for _, n in choices), default=0)
     place = next((i for i, (_, n) in enumerate(choices) if 2 * n >= most), None)
     if place is None:
