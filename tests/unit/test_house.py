@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
@@ -98,6 +99,15 @@ def test_the_version_is_said_once() -> None:
 
 def test_the_changelog_knows_the_version() -> None:
     assert f"## {atomlens.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_changelog_says_each_thing_once_and_shortly() -> None:
+    """It had 750 lines, some of them twice, which nobody read."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    told = Counter(line for line in text.splitlines() if line.startswith("- "))
+    assert [line for line, times in told.items() if times > 1] == []
+    sorted_ones = re.sub(r"#### New lines\n.*?(?=\n###)", "", text, flags=re.DOTALL)
+    assert [line[:60] for line in sorted_ones.splitlines() if len(line) > 400] == []
 
 
 def test_a_cpu_build_of_torch_brings_no_cuda_packages() -> None:
