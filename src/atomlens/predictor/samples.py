@@ -38,6 +38,9 @@ _ALL_BYTES, _SLIM_BYTES, _SLIM_VALUE_BYTES = 8, 5, 4
 """Of a digest that are known. Five tell 100,000 structures from another one but in one case of ten
 millions; folders of earlier days have six. Of values four tell a sample from another of the same
 structure but in one case of four thousand millions."""
+_DIRECTORY_BITS, _REST_BITS = 12, 28
+"""Of five bytes, where they ascend: how many have each of the first bits is told, and of each the
+others follow, two in seven bytes."""
 _AS_NUMBERS = (_ALL_BYTES, _SLIM_VALUE_BYTES)
 """How many bytes of a digest are a number of numpy."""
 
@@ -97,14 +100,17 @@ class TrainingSamples:
     def slim(self) -> "TrainingSamples":
         """Return the samples without the values and rows of the training part.
 
-        Of a training sample it is still known that it was one; 110,000 take 0.6 MB.
+        Of a training sample it is still known that it was one, and no longer which; 110,000 take
+        0.4 MB.
         """
         kept = self.parts != PARTS.index("train")
         n_bytes = min(self.n_bytes, _SLIM_BYTES)
         values = _first_bytes(self.values, _SLIM_VALUE_BYTES)
+        structures = _first_bytes(self.structures, n_bytes)
+        structures[~kept] = np.sort(structures[~kept])
         return replace(
             self,
-            structures=_first_bytes(self.structures, n_bytes),
+            structures=structures,
             n_bytes=n_bytes,
             values=np.where(kept, values, np.uint64(0)),
             n_value_bytes=_SLIM_VALUE_BYTES,
@@ -223,13 +229,18 @@ class TrainingSamples:
         """
         first = int(np.argmax(self.values != 0)) if np.any(self.values) else 0
         arrays: dict[str, NDArray[Any]] = {
-            "structures": _packed(self.structures, self.n_bytes),
             "values": _packed(self.values[first:], self.n_value_bytes),
         }
+        n_ascending = 0
         if np.all(np.diff(self.parts.astype(np.int64)) >= 0):
             arrays["part_sizes"] = np.bincount(self.parts, minlength=len(_WORDS))
+            learned = self.structures[: arrays["part_sizes"][PARTS.index("train")]]
+            if self.n_bytes == _SLIM_BYTES and np.all(learned[1:] >= learned[:-1]):
+                n_ascending = len(learned)
+                arrays["ascending_counts"], arrays["ascending_rests"] = _packed_ascending(learned)
         else:
             arrays["parts"] = self.parts
+        arrays["structures"] = _packed(self.structures[n_ascending:], self.n_bytes)
         if self.compositions is not None:
             arrays["compositions"] = self.compositions
         if self.lasting is not None:
@@ -249,6 +260,9 @@ class TrainingSamples:
         try:
             arrays: dict[str, NDArray[Any]] = load_arrays(content)
             structures, n_bytes = _unpacked(arrays["structures"])
+            if "ascending_counts" in arrays:
+                first = _unpacked_ascending(arrays["ascending_counts"], arrays["ascending_rests"])
+                structures = np.concatenate([first, structures])
             n = len(structures)
             if "part_sizes" in arrays:
                 sizes = arrays["part_sizes"].tolist()
@@ -305,6 +319,39 @@ def _unpacked(kept: NDArray[Any]) -> tuple[NDArray[np.uint64], int]:
     whole = np.zeros((len(kept), _ALL_BYTES), dtype=np.uint8)
     whole[:, : kept.shape[1]] = kept
     return whole.view(">u8").ravel().astype(np.uint64), kept.shape[1]
+
+
+def _packed_ascending(digests: NDArray[np.uint64]) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """Return how many of (n,) ascending digests of five bytes begin alike, and how each goes on."""
+    numbers = digests >> np.uint64(8 * (_ALL_BYTES - _SLIM_BYTES))
+    counts = np.bincount(numbers >> np.uint64(_REST_BITS), minlength=2**_DIRECTORY_BITS)
+    rests = np.zeros((len(digests) + 1) // 2 * 2, dtype=np.uint64)
+    rests[: len(digests)] = numbers & np.uint64(2**_REST_BITS - 1)
+    pairs = (rests[::2] << np.uint64(_REST_BITS)) | rests[1::2]
+    smallest = np.min_scalar_type(int(counts.max()))
+    return counts.astype(smallest), np.ascontiguousarray(
+        pairs.astype(">u8").view(np.uint8).reshape(-1, _ALL_BYTES)[:, 1:]
+    )
+
+
+def _unpacked_ascending(counts: NDArray[Any], pairs: NDArray[Any]) -> NDArray[np.uint64]:
+    """Return what `_packed_ascending` was given.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    n = sum(counts.ravel().tolist())
+    if counts.shape != (2**_DIRECTORY_BITS,) or counts.dtype.kind != "u":
+        raise ValueError("its counts of digests have another shape")
+    if pairs.shape != ((n + 1) // 2, _ALL_BYTES - 1) or pairs.dtype != np.uint8:
+        raise ValueError("its digests are other ones than it counts")
+    whole = np.zeros((len(pairs), _ALL_BYTES), dtype=np.uint8)
+    whole[:, 1:] = pairs
+    both = whole.view(">u8").ravel().astype(np.uint64)
+    rests = np.stack([both >> np.uint64(_REST_BITS), both & np.uint64(2**_REST_BITS - 1)], axis=1)
+    begins = np.repeat(np.arange(len(counts), dtype=np.uint64), counts.astype(np.int64))
+    numbers: NDArray[np.uint64] = (begins << np.uint64(_REST_BITS)) | rests.ravel()[:n]
+    return numbers << np.uint64(8 * (_ALL_BYTES - _SLIM_BYTES))
 
 
 def value_digests(values: NDArray[np.float64]) -> NDArray[np.uint64]:
@@ -449,10 +496,14 @@ class _Search:
                 f"{where} than in the training; they are known by name and value."
             )
         if missing:
-            again = f"; {n_renamed} have their names there, but are others" if n_renamed else ""
+            which = f", for example {missing[0]}"
+            if n_renamed:
+                which += f"; {n_renamed} have their names there, but are others"
+            if not np.any(self.samples.values[self.own]):
+                which = ""  # slim: which name each digest had is not kept
             remarks.append(
-                f"{len(missing)} of the {n} samples of the {self.part} part are not in {where}, "
-                f"for example {missing[0]}{again}."
+                f"{len(missing)} of the {n} samples of the {self.part} part are not in {where}"
+                f"{which}."
             )
         if self.part != "train":
             for place, what in ((0, "training part"), (len(PARTS), "pretraining")):

@@ -285,8 +285,56 @@ class TestSlim:
         assert found("train", DATA, slim, NAMES[:6]).rows == tuple(range(6))
         assert slim.slim().to_bytes() == slim.to_bytes()
         kept = load(slim.to_bytes())
-        assert (kept["structures"].dtype, kept["structures"].shape) == (np.uint8, (10, 5))
+        assert (kept["structures"].dtype, kept["structures"].shape) == (np.uint8, (4, 5))
+        assert kept["ascending_rests"].shape == (3, 7)
         assert kept["values"].dtype == np.uint32
+
+    def test_digests_of_the_training_part_take_three_bytes_and_a_half_and_come_back(self) -> None:
+        rng = np.random.default_rng(5)
+        for n in (0, 1, 2, 999, 1000):
+            digests = rng.integers(0, 2**64, n, dtype=np.uint64)
+            digests[: n // 3] = digests[0] if n else 0  # polymorphs have one formula
+            parts_of = np.repeat([0, 1, 2], [n, 2, 3]).astype(np.uint8)
+            samples = TrainingSamples(
+                structures=np.concatenate([digests, rng.integers(0, 2**64, 5, dtype=np.uint64)]),
+                values=np.arange(n + 5, dtype=np.uint64) << np.uint64(32),
+                row_numbers=np.full(n + 5, -1),
+                parts=parts_of,
+            ).slim()
+            content = samples.to_bytes()
+            again = TrainingSamples.from_bytes(content)
+            assert again.structures.tolist() == samples.structures.tolist()
+            five = np.sort(digests >> np.uint64(24)) << np.uint64(24)
+            assert again.structures[:n].tolist() == five.tolist()
+            assert load(content)["ascending_rests"].nbytes == (n + 1) // 2 * 7
+
+    def test_folders_that_kept_five_bytes_in_the_order_of_the_names_are_read(self) -> None:
+        arrays = load(SAMPLES.to_bytes())
+        five = arrays["structures"].astype(">u8").view(np.uint8).reshape(-1, 8)[:, :5]
+        earlier = TrainingSamples.from_bytes(save(arrays | {"structures": five.copy()}))
+        asked = dataset([*NAMES, "C2H2"]).structures
+        assert earlier.part_of(asked) == SAMPLES.part_of(asked)
+
+    def test_a_digest_that_is_missing_or_too_many_is_damage(self) -> None:
+        arrays = load(SAMPLES.slim().to_bytes())
+        counts, rests = arrays["ascending_counts"], arrays["ascending_rests"]
+        for wrong in (
+            {"ascending_counts": counts[:-1]},
+            {"ascending_counts": counts.astype(np.int16)},
+            {"ascending_counts": counts + np.uint8(200)},
+            {"ascending_rests": rests[:-1]},
+            {"ascending_rests": rests.astype(np.uint16)},
+            {"part_sizes": arrays["part_sizes"] + 1},
+        ):
+            with pytest.raises(ValueError, match=r"digests|parts"):
+                TrainingSamples.from_bytes(save(arrays | wrong))
+
+    def test_of_a_training_sample_that_is_gone_no_name_is_said(self) -> None:
+        slim = TrainingSamples.from_bytes(SAMPLES.slim().to_bytes())
+        remarks = found("train", DATA[1:], slim, NAMES[:6]).remarks
+        assert next(r for r in remarks if "not in" in r).endswith("'.")
+        whole = found("train", DATA[1:], SAMPLES, NAMES[:6]).remarks
+        assert any("for example" in r for r in whole)
 
     def test_rows_of_one_structure_are_told_apart_by_their_values(self) -> None:
         twice = dataset(["CH4", "CH4", "H2O", "H2O"])
