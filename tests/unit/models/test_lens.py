@@ -151,6 +151,39 @@ def test_charges_tell_what_an_atom_must_have_to_balance_the_others() -> None:
         assert (left[0][0], left[2][0]) == (-1, -2)
 
 
+def test_in_a_structure_all_atoms_of_an_element_balance_the_others_together() -> None:
+    """What a structure says of charges is what its formula says, whatever its cell."""
+    formula = Lens(LensConfig(mode="formula", n_charges=17)).double()
+    structure = Lens(LensConfig(n_charges=17)).double()
+    one, twice = [3, 3, 25, 8, 8, 8], [8, 3, 25, 3, 8, 8, 25, 8, 8, 8, 3, 3]
+    of_formula = formula._balance(collate([collapsed_graph(one)], torch.float64), Absence())
+    asked = {3: of_formula[0], 8: of_formula[1], 25: of_formula[2]}
+    graphs = [replaced(random_graph(len(numbers), 3), numbers) for numbers in (one, [26], twice)]
+    batch = collate(graphs, torch.float64)
+    found = structure._balance(batch, Absence())
+    numbers = batch.atomic_numbers.tolist()
+    iron = numbers.index(26)
+    torch.testing.assert_close(found[:iron], torch.stack([asked[n] for n in one]))
+    torch.testing.assert_close(found[iron + 1 :], torch.stack([asked[n] for n in twice]))
+
+
+def test_a_structure_without_some_atoms_has_the_charges_of_the_rest() -> None:
+    model = lens(n_charges=17)
+    whole = replaced(random_graph(5, 4), [3, 25, 8, 8, 3])
+    removed = torch.tensor([False, False, True, False, True])
+    marked = model._balance(collate([whole], torch.float64), Absence(removed=removed))
+    rest = model._balance(
+        collate([replaced(random_graph(3, 2), [3, 25, 8])], torch.float64), Absence()
+    )
+    torch.testing.assert_close(marked[~removed], rest)
+
+
+def test_charges_of_all_atoms_change_with_one_so_nothing_is_computed_locally() -> None:
+    batch = collate([random_graph(5, 4)], torch.float64)
+    assert lens().local_pass(batch) is not None
+    assert lens(n_charges=17).local_pass(batch) is None
+
+
 @pytest.mark.parametrize("vectors", ["learned", "cgcnn92"])
 def test_an_atom_whose_vector_is_changed_keeps_its_charges(vectors: str) -> None:
     model = lens(mode="formula", n_charges=17, element_vectors=vectors)
@@ -256,8 +289,11 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         LensConfig(element_vectors="lerned")
     with pytest.raises(SettingsError, match="only formulas have numbers of atoms"):
         LensConfig(n_amounts=8)
-    with pytest.raises(SettingsError, match="n_charges=17: only formulas have numbers of atoms"):
-        LensConfig(n_charges=17)
+
+
+def replaced(graph: AtomGraph, numbers: list[int]) -> AtomGraph:
+    """The graph with other elements."""
+    return dataclasses.replace(graph, atomic_numbers=torch.tensor(numbers))
 
 
 def side_by_side(one: AtomGraph, other: AtomGraph) -> AtomGraph:

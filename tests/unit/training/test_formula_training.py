@@ -18,7 +18,7 @@ from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.formulas import from_formula
 from atomlens.targets import Target
 from atomlens.training import TrainSettings, train
-from atomlens.training.plan import N_AMOUNTS, choose_config
+from atomlens.training.plan import N_AMOUNTS, N_CHARGES, choose_config
 from atomlens.training.run_folder import open_run
 from atomlens.training.schedules import Exponential
 from finder_graphs import collapsed_graph
@@ -152,16 +152,19 @@ def test_python_is_told_of_lost_rows_of_no_spread_and_of_values_beyond_all_measu
         train(samples, target="gap", model="ridge")
 
 
-def test_lens_sees_amounts_in_its_layers_unless_told_otherwise() -> None:
+def test_lens_sees_amounts_and_charges_in_its_layers_unless_told_otherwise() -> None:
     formulas = StructureArrays.from_atoms([from_formula(f) for f in FORMULAS[:2]])
     builder = make_builder("formula")
     targets = (Target(name="gap"),)
 
-    def amounts(**chosen: int) -> int:
+    def seen(**chosen: int) -> tuple[int, int]:
         settings = TrainSettings(model_settings=chosen)
-        return choose_config("lens", targets, formulas, builder, settings).n_amounts
+        config = choose_config("lens", targets, formulas, builder, settings)
+        return config.n_amounts, config.n_charges
 
-    assert (amounts(), amounts(n_amounts=4), amounts(n_amounts=0)) == (N_AMOUNTS, 4, 0)
+    assert seen() == (N_AMOUNTS, N_CHARGES)
+    assert seen(n_amounts=4, n_charges=9) == (4, 9)
+    assert seen(n_amounts=0, n_charges=0) == (0, 0)
     with pytest.raises(SettingsError, match="only formulas have numbers of atoms"):
         choose_config(
             "lens", targets, formulas, make_builder("voronoi"),

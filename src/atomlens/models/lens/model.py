@@ -82,9 +82,9 @@ class LensConfig(Settings):
     share, whose sum enters the element's features; training takes 8. 0: amounts weigh the
     attention, and the layers see of them no more than that."""
     n_charges: int = bounded(0, least=0)
-    """Formulas: Gaussians on the charge that an atom must have to balance all others, and on the
-    sum of all charges, by four learned tables of charges that start from common oxidation states.
-    0: no charges; 17 puts one on each whole charge from -8 to 8."""
+    """Gaussians on the charge that each atom of an element must have to balance all other elements,
+    and on the mean of all charges, by four learned tables of charges that start from common
+    oxidation states. 0: no charges; 17 puts one on each whole charge from -8 to 8."""
     n_gaussians: int = only_with(bounded(20, least=1), mode="structure")
     gaussian_width: float = only_with(bounded(0.5, above=0, unit="Å"), mode="structure")
     """Å for distances, sr for solid angles."""
@@ -143,12 +143,11 @@ class LensConfig(Settings):
                 f"extensive has {len(self.extensive)} entries for {self.n_outputs} outputs."
             )
         check_bounds(self.lower_bounds, self.n_outputs)
-        for name in ("n_amounts", "n_charges"):
-            if getattr(self, name) and self.mode == "structure":
-                raise SettingsError(
-                    f"{name}={getattr(self, name)}: only formulas have numbers of atoms that are "
-                    f"not seen as atoms; leave {name} out for structures."
-                )
+        if self.n_amounts and self.mode == "structure":
+            raise SettingsError(
+                f"n_amounts={self.n_amounts}: only formulas have numbers of atoms that are not "
+                "seen as atoms; leave n_amounts out for structures."
+            )
         if self.shares == "attention" and not self.hydrogen_terms:
             raise SettingsError(
                 "hydrogen_terms=False: with shares=attention every atom has a term; choose "
@@ -217,12 +216,12 @@ class Lens(AdditiveModel[LensConfig]):
             if c.n_amounts:
                 self.amounts = ShareBasis(c.n_amounts)
                 self.amount_input = glorot_linear(2 * c.n_amounts, width)
-            if c.n_charges:
-                self.charges = nn.Parameter(torch.from_numpy(first_charges()))
-                self.charge_basis = SignedBasis(LARGEST_CHARGE, c.n_charges)
-                n_columns = (2 * c.n_charges + 1) * self.charges.shape[1]
-                self.charge_input = nn.Linear(n_columns, width, bias=False)
-                nn.init.zeros_(self.charge_input.weight)
+        if c.n_charges:
+            self.charges = nn.Parameter(torch.from_numpy(first_charges()))
+            self.charge_basis = SignedBasis(LARGEST_CHARGE, c.n_charges)
+            n_columns = (2 * c.n_charges + 1) * self.charges.shape[1]
+            self.charge_input = nn.Linear(n_columns, width, bias=False)
+            nn.init.zeros_(self.charge_input.weight)
         self.edge_updates = nn.ModuleList(EdgeUpdate(width) for _ in range(c.n_layers))
         self.layers = nn.ModuleList(
             LocalAttention(width, c.n_heads, c.attention_dropout, c.dropout)
@@ -263,7 +262,7 @@ class Lens(AdditiveModel[LensConfig]):
         nodes = self.input(elements)
         if self.config.mode == "formula" and self.config.n_amounts:
             nodes = nodes + self.amount_input(self.amounts(_shares(batch, absence)))
-        if self.config.mode == "formula" and self.config.n_charges:
+        if self.config.n_charges:
             nodes = nodes + self.charge_input(self._balance(batch, absence))
         nodes = functional.dropout(functional.silu(nodes), self.config.dropout, self.training)
         layout = EdgeLayout.of(batch.edge_index, batch.n_nodes, batch.edge_presence)
@@ -303,9 +302,12 @@ class Lens(AdditiveModel[LensConfig]):
         )
 
     def local_pass(self, batch: GraphBatch) -> LocalPass | None:
-        """Return the network on one graph layer by layer; None for a formula, or other readouts."""
-        readout = self.readout
-        if self.config.mode != "structure" or isinstance(readout, SelfStandingReadout):
+        """Return the network on one graph layer by layer; None for a formula, or other readouts.
+
+        None with charges, too: an atom that goes changes what all others must balance.
+        """
+        readout, c = self.readout, self.config
+        if c.mode != "structure" or c.n_charges or isinstance(readout, SelfStandingReadout):
             return None
         elements = self._elements(batch, Absence())
         nodes = functional.silu(self.input(elements))
@@ -354,9 +356,10 @@ class Lens(AdditiveModel[LensConfig]):
         return self.element_table.index_select(0, numbers)
 
     def _balance(self, batch: GraphBatch, absence: Absence) -> Float[Tensor, "n_nodes _"]:
-        """Return the charges of each element, and as Gaussians what balances all others and theirs.
+        """Return the charges of each atom, and as Gaussians what balances all others and theirs.
 
-        In each column of the table: q, -Σ_others n q / n, and 4 Σ n q / Σ n over the formula.
+        In each column of the table, with n atoms of each element: q, -Σ_others n q / n, and
+        4 Σ n q / Σ n over the structure or formula.
         """
         numbers, amounts = batch.atomic_numbers, _amounts(batch)
         if absence.masked is not None:
@@ -368,7 +371,14 @@ class Lens(AdditiveModel[LensConfig]):
         held = torch.cat([own, torch.ones_like(own[:, :1])], dim=1) * there.unsqueeze(1)
         sums = segment_sum(held, batch.graph_index, batch.n_graphs)
         sums = sums.index_select(0, batch.graph_index)
-        needed = (held - sums)[:, :-1] / amounts.unsqueeze(1)
+        charge, n_alike = held[:, :-1], amounts.unsqueeze(1)  # of all atoms of the element
+        if self.config.mode == "structure":
+            n_rows = len(self.charges)
+            element = batch.graph_index * n_rows + numbers
+            alike = segment_sum(there.unsqueeze(1), element, batch.n_graphs * n_rows)
+            n_alike = alike.index_select(0, element)
+            charge, n_alike = own * n_alike, n_alike.clamp(min=1.0)
+        needed = (charge - sums[:, :-1]) / n_alike
         # a formula of which nothing is left has no mean
         mean = sums[:, :-1] / sums[:, -1:].clamp(min=1.0)
         spread = self.charge_basis(torch.cat([needed, 4 * mean], dim=1).flatten())
@@ -446,8 +456,8 @@ class Lens(AdditiveModel[LensConfig]):
             parts.append(self.pair)
             if self.config.n_amounts:
                 parts.append(self.amount_input)
-            if self.config.n_charges:
-                parts += [self.charges, self.charge_input]
+        if self.config.n_charges:
+            parts += [self.charges, self.charge_input]
         return parts
 
 
