@@ -119,7 +119,7 @@ QUEUE = (
             "learning_rate": 1e-3,
             "warmup_epochs": 0.5,
         },
-        model={**_FORMULA, "n_amounts": 8},
+        model={**_FORMULA, "n_amounts": 8, "n_charges": 17},
         pretraining=Entry(
             name="formula-formation-energy",
             load=matbench("mp_e_form"),
@@ -133,7 +133,7 @@ QUEUE = (
                 "warmup_epochs": 0.5,
                 "reference": "elements",
             },
-            model={**_FORMULA, "n_amounts": 8},
+            model={**_FORMULA, "n_amounts": 8, "n_charges": 17},
         ),
     ),
     Entry(
