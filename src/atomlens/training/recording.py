@@ -57,7 +57,7 @@ def record_of(job: Job, results: Sequence[MemberResult]) -> TrainingRecord:
         warnings=_warnings(data),
         seconds=round(sum(r.seconds for r in results), 3),
         ended="; ".join(dict.fromkeys(r.ended for r in results)),
-        device=_device_name(choose_device(settings.accelerator)),
+        device=_device_name(choose_device(settings.accelerator), settings.n_threads),
         versions=package_versions(),
         notes=_CONTROL if settings.shuffle_targets else "",
         started_from={} if job.transfer is None else job.transfer.origin,
@@ -187,10 +187,10 @@ def _split_names(data: TrainingData) -> dict[str, tuple[str, ...]]:
     return {part: tuple(names[i] for i in getattr(data.split, part)) for part in parts}
 
 
-def _device_name(device: torch.device) -> str:
-    """Return what a reader calls the device."""
+def _device_name(device: torch.device, n_threads: int) -> str:
+    """Return what a reader calls the device; of so many threads, 0 for as many as torch takes."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":
-        return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
+        return f"CPU, {counted(n_threads or torch.get_num_threads(), 'thread')}"
     return str(device)

@@ -152,6 +152,18 @@ def test_python_is_told_of_lost_rows_of_no_spread_and_of_values_beyond_all_measu
         train(samples, target="gap", model="ridge")
 
 
+def test_the_record_tells_the_threads_that_trained_and_not_those_of_the_process(
+    table: Path,
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        trained = small_training(table, n_threads=1)
+    finally:
+        torch.set_num_threads(before)
+    assert trained.record.device == "CPU, 1 thread"
+
+
 def test_lens_sees_amounts_and_charges_in_its_layers_unless_told_otherwise() -> None:
     formulas = StructureArrays.from_atoms([from_formula(f) for f in FORMULAS[:2]])
     builder = make_builder("formula")
