@@ -35,6 +35,7 @@ FEW_ATOMS = 40
 _MOST_IMAGES_ALONG = 10.0
 """Cells to each side; a thinner cell is looked at in another way."""
 _NO_RADII = np.zeros(0)
+_NO_COUNTS = np.zeros(0, dtype=np.int64)
 _last_apart: list[tuple[tuple[bytes, ...], float]] = [((), 0.0)]
 """Positions, cell and pbc that were looked at last, and how far all of them are apart: readers ask
 for several distances of one structure in turn."""
@@ -170,27 +171,85 @@ def nearness_of(
         if found < 2:
             _last_apart[0] = content, distance if found == 0 else SHORTEST_BOND
         return found
+    laid = _laid_in_order(positions, cell, pbc, distance, radii)
+    if laid is None:
+        return 2
+    points, basis, heights, own, _ = laid
+    far, least = _a_little_more(distance), _a_little_more(SHORTEST_BOND)
+    own = own if radii is None else _a_little_more(own)
+    loop = nearness if worth_compiling(nearness, len(points), _PLAIN_POINTS) else plain(nearness)
+    found = int(loop(points, basis, pbc, far / heights, far, own, least, _NO_COUNTS))
+    if found < 2:
+        _last_apart[0] = content, distance if found == 0 else SHORTEST_BOND
+    return found
+
+
+def have_others_near(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    radii: NDArray[np.float64],
+    chosen: NDArray[np.int_],
+    least: int,
+) -> bool:
+    """Say at little cost that each chosen atom has so many others near; False: perhaps not.
+
+    Near is nearer than the sum of the radii (n,) of the two; images count, each by itself.
+    """
+    if compiler() is None or not len(chosen):
+        return False
+    distance = 2 * float(radii.max())
+    laid = _laid_in_order(positions, cell, pbc, distance, radii)
+    if laid is None:
+        return False
+    points, basis, heights, own, order = laid
+    from atomlens.structures.kernels import nearness
+
+    if not worth_compiling(nearness, len(points), _PLAIN_POINTS):
+        return False
+    counts, far = np.zeros(len(points), dtype=np.int64), _a_little_more(distance)
+    nearness(points, basis, pbc, far / heights, far, _a_little_less(own), 0.0, counts)
+    counts[order] = counts.copy()
+    return bool(counts[chosen].min() >= least)
+
+
+class _Laid(NamedTuple):
+    """Points as `kernels.nearness` takes them."""
+
+    points: NDArray[np.float64]
+    basis: NDArray[np.float64]
+    heights: NDArray[np.float64]
+    radii: NDArray[np.float64]
+    order: NDArray[np.int_]
+    """Which each is, counted before they were sorted; the atoms as given come first."""
+
+
+def _laid_in_order(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    pbc: NDArray[np.bool_],
+    distance: float,
+    radii: NDArray[np.float64] | None,
+) -> _Laid | None:
+    """Return atoms sorted for a search up to a distance; None where a cell is too thin for it.
+
+    With radii a thin cell is repeated.
+    """
     basis = np.ascontiguousarray(periodic_basis(cell, pbc)) if pbc.any() else np.eye(3)
     heights, inverse = heights_and_inverse(basis)
     if not heights[pbc].min(initial=np.inf) > (2.01 * distance if radii is None else 0):
-        return 2
+        return None
     points = positions @ inverse if pbc.any() else positions
     if pbc.any():
         points[:, pbc] -= np.floor(points[:, pbc])
     if radii is not None:
         points, basis, radii = _repeated(points, basis, pbc, heights, 2.01 * distance, radii)
         if len(points) > _MOST_REPEATED:
-            return 2
+            return None
         heights = heights_of(basis)
     order = points[:, 0].argsort()
-    points = points[order]
-    far, least = _a_little_more(distance), _a_little_more(SHORTEST_BOND)
-    own = _NO_RADII if radii is None else _a_little_more(radii[order])
-    loop = nearness if worth_compiling(nearness, len(points), _PLAIN_POINTS) else plain(nearness)
-    found = int(loop(points, basis, pbc, far / heights, far, own, least))
-    if found < 2:
-        _last_apart[0] = content, distance if found == 0 else SHORTEST_BOND
-    return found
+    own = _NO_RADII if radii is None else radii[order]
+    return _Laid(points[order], basis, heights, own, order)
 
 
 def _repeated(
@@ -220,6 +279,10 @@ def _repeated(
 
 def _a_little_more(distance: Any) -> Any:
     return distance * (1 + 1e-6) + 1e-9
+
+
+def _a_little_less(distance: Any) -> Any:
+    return distance * (1 - 1e-6) - 1e-9
 
 
 def _refuse_crowd(points: NDArray[np.float64], distance: float) -> None:

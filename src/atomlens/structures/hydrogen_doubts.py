@@ -14,7 +14,12 @@ from atomlens.elements import NONMETALS
 from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import warnings_of
-from atomlens.structures.distances import ClosePairs, pairs_within, periodic_basis
+from atomlens.structures.distances import (
+    ClosePairs,
+    have_others_near,
+    pairs_within,
+    periodic_basis,
+)
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -46,7 +51,10 @@ def absent_hydrogens(atoms: "Atoms") -> str:
         return ""
     if any("hydrogen" in said for said in warnings_of(atoms)):
         return ""
-    pairs = _bonded_pairs(atoms)
+    radii, cell = _BONDED * COVALENT_RADII[atoms.numbers], np.asarray(atoms.cell[:], dtype=float)
+    if have_others_near(atoms.positions, cell, atoms.pbc, radii, carbons, 3):
+        return ""
+    pairs = _bonded_pairs(atoms, radii, cell)
     if pairs is None:
         return ""
     counts = np.bincount(pairs.first, minlength=len(atoms))[carbons]
@@ -89,9 +97,10 @@ class _Bond(NamedTuple):
     """Lattice translation of the other atom"""
 
 
-def _bonded_pairs(atoms: "Atoms") -> ClosePairs | None:
+def _bonded_pairs(
+    atoms: "Atoms", radii: NDArray[np.float64], cell: NDArray[np.float64]
+) -> ClosePairs | None:
     """Return the pairs of bonded atoms, each twice; None of a crowd or a thin cell."""
-    radii, cell = _BONDED * COVALENT_RADII[atoms.numbers], np.asarray(atoms.cell[:], dtype=float)
     try:
         pairs = pairs_within(atoms.positions, cell, atoms.pbc, 2 * float(radii.max()))
     except StructureError:

@@ -17,11 +17,13 @@ def nearness(
     distance: float,
     radii: NDArray[np.float64],
     least: float,
+    counts: NDArray[np.int64],
 ) -> int:
     """Return 2 if two of the points may be too near to each other, else 0; images count.
 
     Without radii too near is nearer than the distance. With radii it is nearer than the sum of
     those of the two, or than ``least``; 1 says then that two are nearer than the distance.
+    With counts all that are too near are counted instead.
 
     Args:
         points: (n, 3) coordinates in the basis, ascending along the first axis; those along
@@ -33,6 +35,7 @@ def nearness(
         distance: Å.
         radii: (n,) of the points, Å, or (0,).
         least: Å.
+        counts: (n,) zeros, to which the others too near to each point are added, or (0,).
     """
     n, found = points.shape[0], 0
     limit = distance * distance
@@ -62,7 +65,10 @@ def nearness(
             if squared > limit:
                 continue
             if radii.shape[0] == 0 or squared <= max(least, radii[i] + radii[j - 1]) ** 2:
-                return 2
+                if counts.shape[0] == 0:
+                    return 2
+                counts[i] += 1
+                counts[j - 1] += 1
             found = 1
     return found
 

@@ -8,12 +8,17 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
-from atomlens.machine import compiler
+from atomlens.machine import compiler, compiling
 from atomlens.structures import distance_doubts
 from atomlens.structures.checks import check_cell
 from atomlens.structures.cif.cell import vectors
 from atomlens.structures.distance_doubts import doubtful_distance
-from atomlens.structures.distances import all_apart, heights_of
+from atomlens.structures.distances import (
+    all_apart,
+    have_others_near,
+    heights_of,
+    pairs_within,
+)
 
 Values = NDArray[np.float64]
 needs_compiler = pytest.mark.skipif(compiler() is None, reason="the quick answer is compiled")
@@ -60,6 +65,28 @@ def test_atoms_on_both_sides_of_a_face_are_near() -> None:
         positions[:, axis] = [0.02, cell[axis, axis] - 0.02]
         assert not all_apart(positions, cell, np.ones(3, dtype=bool), 0.1)
         assert all_apart(positions, cell, np.zeros(3, dtype=bool), 0.1)
+
+
+@needs_compiler
+@pytest.mark.parametrize("pbc", [(1, 1, 1), (0, 0, 0), (1, 0, 1), (0, 0, 1)])
+def test_it_says_that_all_have_others_near_only_where_they_have(pbc: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(7 + sum(pbc))
+    periodic = np.array(pbc, dtype=bool)
+    said = []
+    for _ in range(150):
+        cell = np.diag(rng.uniform(2.5, 9, 3)) + rng.normal(0, 0.6, (3, 3))
+        n = int(rng.integers(2, 40))
+        positions = rng.random((n, 3)) @ cell * 1.3
+        radii = rng.uniform(0.6, 1.6, n)
+        pairs = pairs_within(positions, cell, periodic, 2 * float(radii.max()))
+        near = pairs.distances < radii[pairs.first] + radii[pairs.second]
+        counts = np.bincount(pairs.first[near], minlength=n)
+        most = counts.argsort()[-int(rng.integers(1, n)) :]
+        least = int(counts[most].min())
+        with compiling():
+            said.append(have_others_near(positions, cell, periodic, radii, most, least))
+            assert not have_others_near(positions, cell, periodic, radii, most, least + 1)
+    assert sum(said) > 0.9 * len(said)  # only pairs at the border may be left out
 
 
 def test_heights_of_a_cell_are_those_of_its_reciprocalvectors() -> None:
