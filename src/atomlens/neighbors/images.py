@@ -19,6 +19,7 @@ _FEW = 400
 _BOXES = 30
 """Largest number of boxes along one direction, give or take one."""
 _N_SHELLS = 64
+"""Of candidates that are looked at shell by shell."""
 _WIDTH, _REACH = 6, 7
 
 
@@ -54,7 +55,7 @@ class Candidates(NamedTuple):
     squares: NDArray[np.float64]
     """(2, room) its squared distance"""
     shells: NDArray[np.int32]
-    """First candidate of each shell; the shells are equally wide in squared distance"""
+    """(n_shells + 2,) first candidate of each shell; they are equally wide in squared distance"""
 
 
 def empty_images(n_atoms: int, room: int) -> Images:
@@ -73,10 +74,10 @@ def empty_images(n_atoms: int, room: int) -> Images:
     )
 
 
-def empty_candidates(room: int) -> Candidates:
-    """Return room for so many candidates."""
+def empty_candidates(room: int, n_shells: int = _N_SHELLS) -> Candidates:
+    """Return room for so many candidates, in that many shells at most."""
     return Candidates(
-        np.empty((2, room), np.int32), np.empty((2, room)), np.empty(_N_SHELLS + 2, np.int32)
+        np.empty((2, room), np.int32), np.empty((2, room)), np.empty(n_shells + 2, np.int32)
     )
 
 
@@ -257,24 +258,27 @@ def find_within(
             for m in range(images.starts[row + x0], images.starts[row + x1 + 1]):
                 dx, dy, dz = points[0, m] - cx, points[1, m] - cy, points[2, m] - cz
                 square = dx * dx + dy * dy + dz * dz
-                if square <= limit and square > done:
-                    candidates.found[0, count] = m
-                    candidates.squares[0, count] = square
-                    count += 1
+                # written whether it counts or not: the processor would guess a branch here wrongly
+                candidates.found[0, count] = m
+                candidates.squares[0, count] = square
+                count += (square <= limit) & (square > done)
     return count
 
 
 @compiled
-def sort_shells(candidates: Candidates, count: int, outer: float) -> None:
-    """Sort the candidates into shells up to the squared distance ``outer``."""
+def sort_shells(candidates: Candidates, count: int, outer: float, n_shells: int) -> None:
+    """Sort the candidates into so many shells up to the squared distance ``outer``.
+
+    Those of one shell stay in the order in which they were found.
+    """
     shells, squares, found = candidates.shells, candidates.squares, candidates.found
-    for b in range(_N_SHELLS + 1):
+    for b in range(n_shells + 1):
         shells[b] = 0
-    scale = _N_SHELLS / outer * (1.0 - 1e-12)
+    scale = n_shells / outer * (1.0 - 1e-12)
     for m in range(count):
         shells[whole(squares[0, m] * scale)] += 1
     total = 0
-    for b in range(_N_SHELLS + 1):
+    for b in range(n_shells + 1):
         total += shells[b]
         shells[b] = total
     for m in range(count - 1, -1, -1):

@@ -60,8 +60,10 @@ _EXPECTED_PAIRS = 4_000_000
 """Room for more is made only when it is needed."""
 _KEPT_ATOMS = 1000
 """Workspaces for larger structures are given back at once."""
+_KEPT_PAIRS = 131_072
+"""Tables with room for more are given back at once; they take 68 bytes a pair."""
 _kept = threading.local()
-"""Workspaces of each thread, so that single small structures need not wait for memory."""
+"""Workspaces and a table of each thread, so that small structures need not wait for memory."""
 
 
 class KernelBuilder(GraphBuilder):
@@ -145,10 +147,13 @@ class KernelBuilder(GraphBuilder):
 
 
 def run(kernel: Kernel) -> EdgeTable:
-    """Run a loop over its structures, making room as it asks for it."""
+    """Run a loop over its structures, making room as it asks for it.
+
+    The pairs stand in arrays that the next search of this thread fills anew: copy them out.
+    """
     structures, counts = kernel.structures, kernel.structures.n_atoms
     n_structures, most = len(counts), int(counts.max(initial=1))
-    table = empty_table(n_structures, min(kernel.n_edges, _EXPECTED_PAIRS) + 64)
+    table = _kept_table(n_structures, min(kernel.n_edges, _EXPECTED_PAIRS) + 64)
     room = _kept_room(kernel, most)
     positions = np.ascontiguousarray(structures.positions, dtype=np.float64)
     cells = np.ascontiguousarray(structures.cells, dtype=np.float64)
@@ -196,6 +201,17 @@ def _kept_room(kernel: Kernel, n_atoms: int) -> _Room:
     return room
 
 
+def _kept_table(n_structures: int, room: int) -> EdgeTable:
+    """Return an empty table, with the arrays for pairs that this thread used last if they do."""
+    used: EdgeTable | None = _kept.__dict__.get("table")
+    if used is None or used.values.shape[1] < room:
+        table = empty_table(n_structures, room)
+        if room <= _KEPT_PAIRS:
+            _kept.table = table
+        return table
+    return empty_table(n_structures, 0)._replace(ends=used.ends, values=used.values)
+
+
 def _make_room(make: MakeRoom, n_atoms: int, n_images: int, capacity: int) -> _Room:
     return _Room(n_atoms, n_images, capacity, make(n_atoms, n_images, capacity))
 
@@ -225,9 +241,9 @@ def searchable(structures: StructureArrays) -> NDArray[np.bool_]:
 
 def unusable(structure: Structure) -> str:
     """Say what is wrong with numbers that no search can use; empty if nothing is."""
-    rows = _in_range(structure.positions).all(axis=1)
+    rows = _in_range(structure.positions)
     if not rows.all():
-        row = int(np.argmin(rows))
+        row = int(np.argmin(rows.all(axis=1)))
         return (
             f"{_atom(structure, row)} has no usable position "
             f"({', '.join(str(x) for x in structure.positions[row])}). "

@@ -33,6 +33,8 @@ from atomlens.neighbors.table import (
 
 _TOLERANCE = 1e-8
 """Å; neighbours exactly at the cutoff are in, however their distance was rounded."""
+_FEWEST_SHELLS, _MOST_SHELLS = 64, 1024
+"""With about one candidate in each nothing is left to sort."""
 _UNLIKE = 1e-2
 """Between what atoms of one site have in common, more than rounding makes of it."""
 
@@ -63,7 +65,7 @@ def empty_pair_workspace(n_atoms: int, n_images: int, _capacity: int) -> PairWor
     return PairWorkspace(
         empty_lattice(),
         empty_images(n_atoms, n_images),
-        empty_candidates(n_images),
+        empty_candidates(n_images, _MOST_SHELLS),
         np.empty(n_atoms),
     )
 
@@ -153,7 +155,8 @@ def _neighbors_of(
                 return outcome
         count = find_within(work.images, i, -1.0, radius, work.candidates)
         if k == 0 or count > k or radius >= cutoff:
-            sort_shells(work.candidates, count, radius * radius)
+            n_shells = min(max(count, _FEWEST_SHELLS), _MOST_SHELLS)
+            sort_shells(work.candidates, count, radius * radius, n_shells)
             _sort_within_shells(work.candidates, count)
             if k == 0 or radius >= cutoff:
                 break

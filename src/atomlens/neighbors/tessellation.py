@@ -183,7 +183,7 @@ def _cell_of(i: int, points: NDArray[np.float64], rank: int, rules: Rules, work:
             if outcome != FINE:
                 return outcome
         count = find_within(work.images, i, inner, radius, work.candidates)
-        sort_shells(work.candidates, count, radius * radius)
+        sort_shells(work.candidates, count, radius * radius, work.candidates.shells.size - 2)
         status = carve(work.cell, work.images, i, work.candidates, radius * radius)
         if status == FULL:
             return MORE_FACES

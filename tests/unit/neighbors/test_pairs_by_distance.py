@@ -8,6 +8,7 @@ from neighbor_cases import random_crystals, skewed
 
 from atomlens.graphs import AtomGraph
 from atomlens.neighbors import NearestBuilder, RadiusBuilder
+from atomlens.structures.arrays import StructureArrays, structure_of
 
 
 def brute_force(atoms: Atoms, cutoff: float) -> set[tuple[int, ...]]:
@@ -49,6 +50,31 @@ def structures() -> dict[str, Atoms]:
 def test_all_pairs_within_the_radius_are_found(name: str) -> None:
     atoms = structures()[name]
     assert edges(RadiusBuilder(cutoff=4.3).build(atoms)) == brute_force(atoms, 4.3)
+
+
+@pytest.mark.parametrize("cutoff", [3.0, 6.0, 14.0])
+def test_neighbours_are_nearest_first_be_they_ten_or_two_thousand(cutoff: float) -> None:
+    atoms = bulk("Cu", cubic=True).repeat((2, 2, 1))
+    atoms.rattle(0.1, seed=4)
+    graph = RadiusBuilder(cutoff=cutoff).build(atoms)
+    for i in range(len(atoms)):
+        assert (np.diff(graph.distances[graph.edge_index[1] == i].numpy()) >= 0).all()
+    assert edges(graph) == brute_force(atoms, cutoff)
+
+
+def test_what_was_found_stays_when_the_next_search_runs() -> None:
+    first, *others = random_crystals(5, seed=5)
+    for builder in (NearestBuilder(), RadiusBuilder(cutoff=4.0)):
+        structure = structure_of(first)
+        alone, together = (
+            builder.edges(structure),
+            builder.pack(StructureArrays.from_atoms([first])),
+        )
+        before = [{k: np.array(v) for k, v in e.parts().items()} for e in (alone, together)]
+        builder.pack(StructureArrays.from_atoms(others))
+        for found, old in zip((alone, together), before, strict=True):
+            for name, value in found.parts().items():
+                np.testing.assert_array_equal(value, old[name], err_msg=name)
 
 
 def test_a_cluster_large_enough_for_boxes_gives_the_same_pairs() -> None:
