@@ -106,7 +106,8 @@ def _bonded_pairs(
     except StructureError:
         return None
     near = pairs.distances < radii[pairs.first] + radii[pairs.second]
-    return ClosePairs(*(column[near] for column in pairs))
+    first, second, distances, vectors = pairs
+    return ClosePairs(first[near], second[near], distances[near], vectors[near])
 
 
 def _bonds(atoms: "Atoms", pairs: ClosePairs) -> dict[int, list[_Bond]]:
