@@ -148,7 +148,7 @@ QUEUE = (
             "learning_rate": 1e-3,
             "warmup_epochs": 1.0,
         },
-        model={"dropout": 0.1},
+        model={"dropout": 0.1, "n_charges": 17},
         pretraining=Entry(
             name="formula-formation-energy",
             load=matbench("mp_e_form"),
@@ -162,7 +162,7 @@ QUEUE = (
                 "warmup_epochs": 1.0,
                 "reference": "elements",
             },
-            model={**_FORMULA, "n_features": 64, "dropout": 0.05},
+            model={**_FORMULA, "n_features": 64, "n_charges": 17, "dropout": 0.05},
         ),
     ),
     Entry(
