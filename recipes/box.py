@@ -176,7 +176,7 @@ QUEUE = (
             "learning_rate": 1e-3,
             "warmup_epochs": 5.0,
         },
-        model={**_FORMULA, "n_features": 64, "dropout": 0.1},
+        model={**_FORMULA, "n_features": 64, "n_charges": 17, "dropout": 0.1},
     ),
     Entry(
         name="formula-refractive-index",
@@ -189,7 +189,7 @@ QUEUE = (
             "learning_rate": 1e-3,
             "warmup_epochs": 2.0,
         },
-        model={**_FORMULA, "n_features": 64, "dropout": 0.1},
+        model={**_FORMULA, "n_features": 64, "n_charges": 17, "dropout": 0.1},
     ),
     Entry(
         name="qm9",

@@ -27,7 +27,6 @@ _OF_THE_PARTS = (
     "element (`consistency`).",
 )
 
-_ONE_THREAD = "on one thread of an Intel Xeon (AVX-512) that did other work beside it"
 _BUSY_CORE = "in all on one thread of an AMD EPYC (AVX-512) that did other work beside it"
 
 
@@ -169,7 +168,7 @@ ABOUT = {
         "The highest peak of the phonon density of states",
         "matbench_phonons",
         "1,265",
-        f"five members of 150 epochs, {_ONE_THREAD}",
+        f"five members of 150 epochs, {_BUSY_CORE}",
         {"last_phonon_peak": 55.1},
         "CrabNet, mean of the five official folds",
         "The last peak is a single number of a curve; it says little about heat capacity or "
@@ -181,7 +180,7 @@ ABOUT = {
         "Refractive indices",
         "matbench_dielectric",
         "4,764",
-        f"three members of 60 epochs, {_ONE_THREAD}",
+        f"three members of 60 epochs, {_BUSY_CORE}",
         {"refractive_index": 0.3204},
         "Finder, composition only, mean of the five official folds",
         "A few materials of nearly no gap have indices above 10, and the error is mostly theirs.",
