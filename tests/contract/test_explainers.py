@@ -400,8 +400,9 @@ def test_shapley_values_add_up_to_the_difference_to_hidden_elements(name: str, k
     q = question(name, kind, molecule("CH3OH"))
     skip_if_impossible("shapley", q.models[0])
     found = EXPLAINERS["shapley"]().explain(q)
-    difference = q.value - value_of_hidden(q)
-    assert found.scores.sum() == pytest.approx(difference, rel=1e-7, abs=1e-9)
+    hidden = value_of_hidden(q)
+    assert found.scores.sum() == pytest.approx(q.value - hidden, rel=1e-7, abs=1e-9)
+    assert found.reference == pytest.approx(hidden, rel=1e-7, abs=1e-9)
     assert found.errors is not None
     assert found.errors.shape == (6,)
 
@@ -428,8 +429,9 @@ def test_integrated_gradients_from_masks_add_up(name: str) -> None:
         q = question(name, kind, ETHANOL)
         found = EXPLAINERS["integrated-gradients-mask"]().explain(q)
         size = float(np.abs(found.scores).sum())
-        difference = q.value - value_of_hidden(q)
-        assert found.scores.sum() == pytest.approx(difference, abs=0.04 * size)
+        hidden = value_of_hidden(q)
+        assert found.scores.sum() == pytest.approx(q.value - hidden, abs=0.04 * size)
+        assert found.reference == pytest.approx(hidden, abs=0.04 * size)
 
 
 def table_of(model: PropertyModel) -> torch.Tensor:
@@ -464,9 +466,10 @@ def test_integrated_gradients_add_up_to_the_difference_of_what_predict_says(
     for model in q.models:
         table = table_of(model)
         average.append(table[q.batch.atomic_numbers].mean(dim=0).expand_as(table))
-    difference = q.value - with_tables(q, average)
+    reference = with_tables(q, average)
     size = float(np.abs(found.scores).sum())
-    assert found.scores.sum() == pytest.approx(difference, abs=0.03 * size + 1e-9)
+    assert found.scores.sum() == pytest.approx(q.value - reference, abs=0.03 * size + 1e-9)
+    assert found.reference == pytest.approx(reference, abs=0.03 * size + 1e-9)
     np.testing.assert_allclose(found.by_member.mean(axis=0), found.scores, rtol=1e-9, atol=1e-12)
 
 

@@ -35,6 +35,9 @@ class AtomScores:
     """(n_edges,) share of each neighbour pair, where the method gives one"""
     errors: NDArray[np.float64] | None = None
     """(n_atoms,) standard error of scores that were sampled"""
+    reference: NDArray[np.float64] | None = None
+    """(n_structures,) what `predict` says where the scores start from, of methods whose scores
+    share out the difference to it"""
     joint: bool = False
     """Whether scores were found for all members together, so that they have no spread"""
 
@@ -235,6 +238,9 @@ class Explanation:
     rank_stability: float | None = None
     """Mean rank correlation of the atoms' scores between the networks of the spread: 1, if all
     order the atoms alike."""
+    leading_share: float | None = None
+    """In which share of those networks the atom with the largest score (its sign does not count),
+    or one that symmetry makes equal to it, leads as well."""
     edge_index: NDArray[np.int64] | None = None
     """(2, n_edges): source, target"""
     edge_scores: NDArray[np.float64] | None = None
@@ -249,6 +255,9 @@ class Explanation:
     offset: float | None = None
     """What the scores start from, where offset and scores add up to the prediction: the mean of
     the training values, or 0."""
+    reference: float | None = None
+    """What the model says of the reference, in the unit of the scores, of methods whose scores add
+    up to the prediction less that: integrated and expected gradients, Shapley values."""
     model: str = ""
     """Name of the model that was explained."""
     tested: str = ""
@@ -386,11 +395,13 @@ class Explanation:
             "scores_std": None if self.scores_std is None else self.scores_std.tolist(),
             "scores_std_source": self.scores_std_source,
             "rank_stability": self.rank_stability,
+            "leading_share": self.leading_share,
             "score_unit": self.score_unit,
             **({"scores_note": note} if note else {}),
             "baseline": self.baseline,
             **self._edges(),
             **({} if self.offset is None else {"offset": self.offset}),
+            **({} if self.reference is None else {"reference": self.reference}),
             **({"tested": self.tested} if self.tested else {}),
             **({"made_by": dict(self.made_by)} if self.made_by else {}),
             "symbols": list(self.atoms.get_chemical_symbols()),
@@ -484,10 +495,12 @@ class Explanation:
             scores_std=self.scores_std,
             scores_std_source=self.scores_std_source,
             rank_stability=self.rank_stability,
+            leading_share=self.leading_share,
             edges=self._drawn_edges(),
             baseline=self.baseline,
             score_unit=self.score_unit,
             offset=self.offset,
+            reference=self.reference,
             tested=self.tested,
             made_by=self.made_by,
             model=self.model,

@@ -84,12 +84,17 @@ class IntegratedGradientsExplainer(Explainer):
     def explain(self, question: Question) -> AtomScores:
         """Integrate the gradients along the path, times the way."""
         vectors, _ = by_atom(question)
-        found = _scores(question, integrated(question, _means(question, vectors)))
+        parts, reference = integrated(question, _means(question, vectors))
+        found = _scores(question, parts)
         elements = question.element_sum()
         index = question.structure_index
         sums = np.bincount(index, weights=elements)
         elements = elements - (sums / question.structures.n_atoms)[index]
-        return AtomScores(scores=found.scores + elements, by_member=found.by_member + elements)
+        return AtomScores(
+            scores=found.scores + elements,
+            by_member=found.by_member + elements,
+            reference=reference,
+        )
 
 
 @final
@@ -121,9 +126,14 @@ class MaskedIntegratedGradientsExplainer(Explainer):
             table = vector_table(member)
             assert table is not None
             nobody.append(table[1][:1].expand_as(own))
-        found = _scores(question, integrated(question, nobody))
+        parts, reference = integrated(question, nobody)
+        found = _scores(question, parts)
         terms = question.element_terms()
-        return AtomScores(scores=found.scores + terms, by_member=found.by_member + terms)
+        return AtomScores(
+            scores=found.scores + terms,
+            by_member=found.by_member + terms,
+            reference=reference - np.bincount(question.structure_index, weights=terms),
+        )
 
 
 @final
@@ -151,7 +161,8 @@ class ExpectedGradientsExplainer(Explainer):
         totals = mean.new_zeros(len(mean), len(question.structures)).index_add_(1, index, mean)
         off = totals - totals.mean(dim=0)
         squares = off.square().sum(dim=0).clamp(min=torch.finfo(off.dtype).tiny)
-        due = totals.new_tensor(question.values - element_answers(question, elements).mean(axis=0))
+        others = element_answers(question, elements).mean(axis=0)
+        due = totals.new_tensor(question.values - others)
         largest = 1 / (len(off) * off.abs().amax(dim=0).clamp(min=torch.finfo(off.dtype).tiny))
         tilt = ((due - totals.mean(dim=0)) / squares).clamp(-largest, largest)
         weights = (1 / len(off) + tilt * off).index_select(1, index)
@@ -169,6 +180,7 @@ class ExpectedGradientsExplainer(Explainer):
             scores=found.scores + terms,
             by_member=found.by_member + terms,
             errors=question.per_atom(error.cpu().numpy()),
+            reference=others - np.bincount(question.structure_index, weights=terms),
         )
 
 

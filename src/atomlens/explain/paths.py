@@ -187,7 +187,16 @@ def hermite(points: tuple[float, ...], at: float) -> Values:
     return found
 
 
-def integrated(question: Question, references: Sequence[Vectors]) -> list[Tensor]:
+class Integrated(NamedTuple):
+    """How the difference to a reference is shared out."""
+
+    parts: list[Float[Tensor, " n_nodes"]]
+    """Of each member."""
+    reference: Values
+    """(n_structures,) what `predict` says of the reference"""
+
+
+def integrated(question: Question, references: Sequence[Vectors]) -> Integrated:
     """Return each atom's part of the difference to a reference, for each member.
 
     Each structure by itself gets as many points as it needs: ten, on one piece or on both more
@@ -227,8 +236,11 @@ def integrated(question: Question, references: Sequence[Vectors]) -> list[Tensor
         points = (np.arange(N_STEPS) + 0.5) / N_STEPS
         finest = paths.slopes(points, rows).integral(np.full(N_STEPS, 1 / N_STEPS))
         whole.put(paths.nodes(rows), torch.from_numpy(rows), finest)
-    missing = expected.sum(dim=0) - _sums(whole.parts, index, len(everybody))
-    return whole.made_to_add_up(missing, index)
+    due = expected.sum(dim=0)
+    missing = due - _sums(whole.parts, index, len(everybody))
+    return Integrated(
+        whole.made_to_add_up(missing, index), question.values - due.double().cpu().numpy()
+    )
 
 
 def _points(slopes: _Slopes, chosen: slice) -> _Slopes:

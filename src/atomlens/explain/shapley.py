@@ -62,7 +62,12 @@ class ShapleyExplainer(Explainer):
         mean = pairs.mean(axis=0)
         errors = pairs[:, 0].std(axis=0, ddof=1) / _N_PAIRS**0.5
         errors[np.ptp(pairs[:, 0], axis=0) == 0] = 0  # not its rounding
-        return AtomScores(scores=mean[0], by_member=mean[1:], errors=errors)
+        return AtomScores(
+            scores=mean[0],
+            by_member=mean[1:],
+            errors=errors,
+            reference=answers[0, [walks.none_named(i) for i in range(len(question.structures))]],
+        )
 
 
 _Step = tuple[int, float, int, int, Indices]
@@ -104,6 +109,10 @@ class _Walks:
             else:
                 walks._take_some(index, own, rows)
         return walks
+
+    def none_named(self, index: int) -> int:
+        """Return the number of the set of a structure that hides all of its atoms."""
+        return next(n for n, of in enumerate(self.of) if of == index and self.sets[n].all())
 
     def _take_all(self, index: int, own: list[Indices], rows: Mask) -> None:
         """Take every set, each with the share of the orders that go through it."""

@@ -104,6 +104,29 @@ def rank_stability(scores: NDArray[np.float64], sites: NDArray[np.int64]) -> flo
     return float(np.clip(pairs.mean(), -1, 1))
 
 
+def leading_share(scores: NDArray[np.float64], sites: NDArray[np.int64]) -> float:
+    """Return in which share of networks the site leads that leads in their mean.
+
+    Leading is the largest score, whatever its sign; of several equal ones each counts in part. NaN
+    where there is nothing to lead: a single network, one site, or no score but zeros.
+
+    Args:
+        scores: (n_networks, n_atoms)
+        sites: (n_atoms,) as for `rank_stability`.
+    """
+    if len(scores) < 2 or sites.max(initial=0) < 1:
+        return np.nan
+    members = np.bincount(sites)
+    mean = np.bincount(sites, scores.mean(axis=0)) / members
+    if not mean.any():
+        return np.nan
+    first = int(np.abs(mean).argmax())
+    means = np.stack([np.abs(np.bincount(sites, own) / members) for own in scores])
+    leads = np.stack([_shares(own) for own in means])
+    leads = leads == leads.max(axis=1, keepdims=True)
+    return float((leads[:, first] / leads.sum(axis=1)).mean())
+
+
 def sites_of(scores: NDArray[np.float64], numbers: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return (n_atoms,) which site each atom is on, from 0: by element and size of the score.
 

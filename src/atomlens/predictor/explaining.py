@@ -19,7 +19,7 @@ from atomlens.explain import (
     default_method,
     explainer_of,
 )
-from atomlens.explain.spread import rank_stability, scores_of_thinned, sites_of
+from atomlens.explain.spread import leading_share, rank_stability, scores_of_thinned, sites_of
 from atomlens.predictor.folder.tested import tested_sentence
 from atomlens.predictor.inputs import Inputs, gather, inputs_of
 from atomlens.predictor.inputs.rows import read_rows
@@ -78,12 +78,14 @@ def explain_one(
         scores_std=spread.std,
         scores_std_source=spread.source,
         rank_stability=spread.stability,
+        leading_share=spread.leading,
         edge_index=question.batch.edge_index.cpu().numpy().astype(np.int64) if has_edges else None,
         edge_scores=found.edge_scores if has_edges else None,
         edge_lengths=question.batch.distances.double().cpu().numpy() if has_edges else None,
         baseline=_baseline(explainer, found.scores),
         score_unit=explainer.score_unit(question),
         offset=question.offset if explainer.adds_up and question.labels is None else None,
+        reference=None if found.reference is None else float(found.reference[0]),
         model=predictor.model_name,
         made_by=predictor.identity if predictor.weights_sha256 else {},
         tested=tested_sentence(predictor.metrics, question.target.name, method),
@@ -136,11 +138,12 @@ def _check_scores(found: AtomScores, explainer: Explainer, n_atoms: int, n_membe
 
 
 class _Spread(NamedTuple):
-    """How much scores vary, over what, and whether the order of the atoms stays."""
+    """How much scores vary, over what, and whether the order and the first of the atoms stay."""
 
     std: NDArray[np.float64] | None = None
     source: str = ""
     stability: float | None = None
+    leading: float | None = None
 
 
 def _spread(explainer: Explainer, question: Question, found: AtomScores) -> _Spread:
@@ -162,11 +165,12 @@ def _spread(explainer: Explainer, question: Question, found: AtomScores) -> _Spr
     if len(networks) == 1:
         return _Spread(errors, "sampling")
     sites = sites_of(found.scores, question.structures.atomic_numbers)
-    stability = rank_stability(networks, sites)
+    stability, leading = rank_stability(networks, sites), leading_share(networks, sites)
     return _Spread(
         np.hypot(networks.std(axis=0, ddof=1), errors),
         " and ".join(sources),
         stability if np.isfinite(stability) else None,
+        leading if np.isfinite(leading) else None,
     )
 
 

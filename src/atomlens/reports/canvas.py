@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -93,6 +93,62 @@ def plain_axes(axes: "Axes", *, grid: bool = True) -> None:
     if grid:
         axes.grid(True, color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
+
+
+class Mark(NamedTuple):
+    """What stands beside horizontal bars for comparison: one shape, at most one for each bar."""
+
+    label: str
+    marker: str
+    colour: str
+    points: Sequence[tuple[float, int]]
+    """Value and row of each."""
+
+
+_MARK = 6.5
+"""Width of a mark in points."""
+_LANES = (0, -1, 1, -2, 2, -3, 3)
+"""Where marks stand that would cover each other, in widths from the middle of their bar."""
+
+
+def add_marks(axes: "Axes", marks: Sequence[Mark]) -> None:
+    """Draw marks so that each can be seen, beside the others and on a bar of any colour.
+
+    Where the axes stand and their limits must be known before; the limits grow where a mark is
+    beyond them.
+    """
+    from matplotlib.patheffects import withStroke
+
+    values = [x for mark in marks for x, _ in mark.points]
+    if not values:
+        return
+    low, high = axes.get_xlim()
+    room = 0.03 * (high - low)
+    axes.set_xlim(min(low, min(values) - room), max(high, max(values) + room))
+    axes.get_ylim()  # settles limits that nobody set: else transforms are of empty axes
+    origin, right, down = axes.transData.transform([(0, 0), (1, 0), (0, 1)]) * 72 / axes.figure.dpi
+    across, step = right[0] - origin[0], _MARK / abs(down[1] - origin[1])
+    taken: dict[int, list[tuple[float, int]]] = {}
+    for mark in marks:
+        heights: list[float] = []
+        for x, row in mark.points:
+            there = taken.setdefault(row, [])
+            near = {lane for other, lane in there if abs(other - x) * across < _MARK}
+            lane = next((n for n in _LANES if n not in near), 0)
+            there.append((x, lane))
+            heights.append(row + lane * step)
+        if heights:
+            axes.scatter(
+                [x for x, _ in mark.points],
+                heights,
+                marker=mark.marker,
+                s=_MARK**2,
+                color=mark.colour,
+                linewidth=1.5,
+                zorder=4,
+                label=mark.label,
+                path_effects=[withStroke(linewidth=3.2, foreground="white")],
+            )
 
 
 def add_colour_bar(

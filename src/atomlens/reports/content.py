@@ -63,12 +63,16 @@ class ExplainedStructure:
     """ensemble, dropout, sampling, ensemble and sampling, or unknown"""
     rank_stability: float | None = None
     """mean rank correlation of the scores between the networks of the spread"""
+    leading_share: float | None = None
+    """in which share of them the atom that leads here does"""
     edges: ScoredEdges | None = None
     """neighbours with scores, where the method gives some"""
     score_unit: str = ""
     """unit of the scores; empty for shares"""
     offset: float | None = None
     """what the scores start from, where offset and scores add up to the prediction"""
+    reference: float | None = None
+    """what the model says of the reference that the scores are the difference to"""
     tested: str = ""
     """whether the method has been tested on this model, a sentence"""
     made_by: Mapping[str, str] = field(default_factory=dict)

@@ -197,7 +197,7 @@ def spread_sentence(structure: ExplainedStructure) -> str:
     """Return in words over what the scores vary, and whether the order of the atoms stays."""
     words = _SPREADS.get(structure.scores_std_source)
     if words is None:
-        return ""
+        return "How much the scores would change with another training is not known."
     stable, n = structure.rank_stability, distinct_sites(structure)
     if stable is None or n < 2:
         return f"{words}."
@@ -208,7 +208,23 @@ def spread_sentence(structure: ExplainedStructure) -> str:
         trust = f"so {trust}"
     return (
         f"{words}; their orders of the {n} distinct sites correlate by rank with "
-        f"{number(stable, 2)} (mean of all pairs), {trust}."
+        f"{number(stable, 2)} (mean of all pairs), {trust}. {leader_sentence(structure)}"
+    ).rstrip()
+
+
+def leader_sentence(structure: ExplainedStructure) -> str:
+    """Return which atom leads, and in how many of the networks; empty where nobody knows."""
+    share = structure.leading_share
+    if share is None:
+        return ""
+    first = int(np.abs(structure.scores).argmax())
+    atom = f"{structure.atoms.get_chemical_symbols()[first]}{first}"
+    if share > 1 - 1e-9:
+        return f"All of them agree which atom leads ({atom})."
+    some = f"{100 * share:.0f} % of them only" if share > 0 else "none of them"
+    return (
+        f"The atom with the largest score, {atom}, leads in {some}: do not call it the decisive "
+        "one."
     )
 
 
@@ -339,37 +355,47 @@ def prediction_text(structure: ExplainedStructure) -> str:
     return f"{text} {structure.unit}".rstrip() + mark
 
 
+_REFERENCES = {
+    "integrated-gradients": "the average atom at every site",
+    "expected-gradients": "all atoms of one element, mean over the elements",
+}
+"""What scores are the difference to."""
+
+
 def sum_sentence(structure: ExplainedStructure) -> str:
     """Return a sentence on how the scores make up the prediction; empty where they do not.
 
     Such as ``−6.54 (mean of the training values) + 0.12 (sum of the atoms) = −6.42 eV.``
     """
-    if structure.offset is None:
+    start, unit, what = structure.offset, structure.unit, "mean of the training values"
+    if start is None:
+        start, unit = structure.reference, structure.score_unit
+        what = _REFERENCES.get(structure.method, "every element hidden")
+    if start is None:
         return ""
     total = float(np.sum(structure.scores))
-    scale = max(abs(total), abs(structure.offset), 1e-300)
+    scale = max(abs(total), abs(start), 1e-300)
     decimals = min(max(3 - math.floor(math.log10(scale)), 0), 6)
 
     def shown(value: float) -> str:
         return f"{value:.{decimals}f}".replace("-", "−")
 
     atoms = f"{shown(total)} (sum of the atoms)"
-    if structure.offset:
+    if start or structure.reference is not None:
         sign, size = ("−", -total) if total < 0 else ("+", total)
-        mean = f"{shown(structure.offset)} (mean of the training values)"
-        atoms = f"{mean} {sign} {shown(size)} (sum of the atoms)"
-    text = f"{atoms} = {shown(structure.offset + total)} {structure.unit}".rstrip() + "."
-    if abs(structure.prediction - structure.offset - total) > 1e-3 * scale:
-        if structure.prediction > 0:
-            text += (
-                " A value of this property cannot be below zero: what one network of the model "
-                "says below it counts as 0 before their mean is taken, so "
-                f"{shown(structure.prediction)} {structure.unit}".rstrip()
-                + " is predicted."
-            )
-        else:
-            text += " A value of this property cannot be below zero, so 0 is predicted."
-    return text
+        atoms = f"{shown(start)} ({what}) {sign} {shown(size)} (sum of the atoms)"
+    text = f"{atoms} = {shown(start + total)} {unit}".rstrip() + "."
+    if abs(structure.prediction - start - total) <= 1e-3 * scale:
+        return text
+    predicted = f"{shown(structure.prediction)} {unit}".rstrip()
+    if structure.offset is None:
+        return f"{text} The prediction is {predicted}: what is between them is not shared out."
+    if structure.prediction > 0:
+        return (
+            f"{text} A value of this property cannot be below zero: what one network of the model "
+            f"says below it counts as 0 before their mean is taken, so {predicted} is predicted."
+        )
+    return f"{text} A value of this property cannot be below zero, so 0 is predicted."
 
 
 def little_difference(scores: NDArray[np.float64], baseline: float | None) -> str:

@@ -11,7 +11,14 @@ from ase.build import molecule
 from torch import nn
 
 from atomlens.explain import EXPLAINERS, Question
-from atomlens.explain.spread import N_THINNED, drops, rank_stability, scores_of_thinned, sites_of
+from atomlens.explain.spread import (
+    N_THINNED,
+    drops,
+    leading_share,
+    rank_stability,
+    scores_of_thinned,
+    sites_of,
+)
 from atomlens.graphs import GraphBatch
 from atomlens.models import ModelOutput, PropertyModel
 from atomlens.neighbors import make_builder
@@ -130,6 +137,21 @@ def test_the_order_of_atoms_is_stable_if_all_networks_have_it() -> None:
     assert np.isnan(rank_stability(np.ones((3, 2)), np.arange(2)))
     draws = np.random.default_rng(0).random((40, 30))
     assert abs(rank_stability(draws, np.arange(30))) < 0.05
+
+
+def test_the_share_of_networks_that_agree_on_the_leading_atom() -> None:
+    apart = np.arange(3)
+    one = np.array([[0.1, -0.6, 0.3], [0.2, -0.5, 0.3], [0.4, -0.3, 0.3]])
+    assert leading_share(one, apart) == pytest.approx(2 / 3)
+    assert leading_share(one[:2], apart) == 1
+    assert np.isnan(leading_share(one[:1], apart))
+    tied = np.array([[0.5, 0.5, 0.1], [0.6, 0.5, 0.1]])  # the first network has two leaders
+    assert leading_share(tied, apart) == pytest.approx(0.75)
+    methyl = np.array([[0.2, 0.3, 0.31, 0.29], [0.2, 0.31, 0.29, 0.3]])
+    sites = np.array([0, 1, 1, 1])  # symmetry exchanges the last three, whichever is ahead
+    assert leading_share(methyl, sites) == 1
+    assert np.isnan(leading_share(methyl, np.zeros(4, dtype=int)))
+    assert np.isnan(leading_share(np.zeros((2, 3)), apart))  # of what a bound has cut
 
 
 def test_equal_atoms_have_one_rank_whatever_rounding_makes_of_them() -> None:

@@ -11,7 +11,7 @@ from ase.build import bulk, molecule
 from matplotlib import image
 
 from atomlens.errors import ExplanationError, SettingsError
-from atomlens.reports.canvas import ACCENT
+from atomlens.reports.canvas import ACCENT, Mark, add_marks, new_figure
 from atomlens.reports.class_figures import draw_confusion, draw_ranking, draw_reliability
 from atomlens.reports.colours import SCORE_COLOURS
 from atomlens.reports.figures import (
@@ -218,3 +218,24 @@ def test_curves_and_matrices_of_any_number_of_classes_are_drawn(
 def test_a_share_of_a_row_decides_the_colour_of_a_cell(tmp_path: Path) -> None:
     rare = draw_confusion([[980, 20], [0, 10]], ["no", "yes"], tmp_path / "a.png")
     assert has_colour(rare, ACCENT)
+
+
+def test_marks_on_a_bar_do_not_cover_each_other(tmp_path: Path) -> None:
+    """Six controls of one value, and one in a row of its own that needs no room."""
+    marks = [Mark(f"control {i}", "s", ACCENT, [(1.0 + i / 1000, 0)]) for i in range(6)]
+    marks.append(Mark("alone", "x", ACCENT, [(1.4, 1)]))
+    with new_figure(tmp_path / "marks.png", (4.0, 3.0)) as figure:
+        axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+        axes.barh([0, 1], [1.2, 1.0], height=0.6)
+        axes.invert_yaxis()
+        add_marks(axes, marks)
+        offsets = np.array([own.get_offsets()[0] for own in axes.collections])
+        seen = axes.transData.transform(offsets) * 72 / figure.dpi
+        width = np.sqrt(axes.collections[0].get_sizes()[0])
+        low, high = axes.get_xlim()
+    apart = np.abs(seen[:6, None] - seen[None, :6]).max(axis=2)
+    assert (apart[~np.eye(6, dtype=bool)] > 0.99 * width).all()
+    assert offsets[6, 1] == 1
+    np.testing.assert_allclose(offsets[:, 0], [p[0] for m in marks for p in m.points])
+    assert low < offsets[:, 0].min()
+    assert offsets[:, 0].max() < high

@@ -20,6 +20,7 @@ from atomlens.reports.wording import (
     shortened,
     spread_sentence,
     std_sentence,
+    sum_sentence,
     top_atoms,
     value_with_error,
 )
@@ -130,6 +131,29 @@ def test_of_one_site_no_order_is_said() -> None:
         atoms, scores=np.full(3, 0.2), scores_std_source="ensemble", rank_stability=0.001
     )
     assert "order" not in spread_sentence(structure)
+
+
+def test_which_atom_leads_is_said_with_the_share_of_the_networks_that_agree() -> None:
+    atoms = Atoms("OH2", positions=np.eye(3))
+    given = {"scores": np.array([0.1, -0.5, 0.2]), "scores_std_source": "ensemble"}
+    all_agree = explained(atoms, **given, rank_stability=0.9, leading_share=1.0)
+    assert spread_sentence(all_agree).endswith("All of them agree which atom leads (H1).")
+    some = explained(atoms, **given, rank_stability=0.9, leading_share=2 / 3)
+    assert "score, H1, leads in 67 % of them only: do not call it" in spread_sentence(some)
+    alone = explained(atoms, scores=given["scores"])
+    assert "with another training is not known" in spread_sentence(alone)
+
+
+def test_what_scores_are_the_difference_to_is_said_with_its_value() -> None:
+    given = {"scores": np.array([0.5, -0.2, 0.1]), "score_unit": "eV", "prediction": -6.1}
+    own = explained(water(), **given, method="integrated-gradients", reference=-6.5)
+    said = "−6.500 (the average atom at every site) + 0.400 (sum of the atoms) = −6.100 eV."
+    assert sum_sentence(own) == said
+    hidden = explained(water(), **given, method="shapley", reference=-6.5)
+    assert "−6.500 (every element hidden)" in sum_sentence(hidden)
+    short = explained(water(), **given, method="integrated-gradients", reference=-6.4)
+    assert "The prediction is −6.100 eV: what is between them is not" in sum_sentence(short)
+    assert sum_sentence(explained(water(), **given, method="occlusion")) == ""
 
 
 def test_an_interval_is_said_not_to_be_made_of_the_error_beside_it() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
+from atomlens.reports.canvas import INK, QUIET, Mark, add_marks, new_figure, plain_axes
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
 from atomlens.studies.rows import as_number
@@ -42,19 +42,21 @@ def draw_faithful(rows: Sequence[Row], path: Path, about: str = "") -> Path:
     """
     meanings = list(dict.fromkeys(str(row["meaning"]) for row in rows))
     methods = list(dict.fromkeys(str(row["method"]) for row in rows))
-    height = 1.9 + 0.42 * len(methods)
+    height = 1.9 + 0.5 * len(methods)
     with new_figure(path, (2.2 + 2.9 * len(meanings), height)) as figure:
         panels = figure.subplots(1, len(meanings), sharey=True, squeeze=False)[0]
         for axes, meaning in zip(panels, meanings, strict=True):
-            _draw_panel(axes, [r for r in rows if r["meaning"] == meaning], methods)
+            _draw_bars(axes, [r for r in rows if r["meaning"] == meaning], methods)
             axes.set_title(_TITLES[meaning], fontsize=10, color=INK)
         panels[0].set_yticks(range(len(methods)), methods)
         panels[0].invert_yaxis()
-        handles, labels = panels[0].get_legend_handles_labels()
         width = 2.2 + 2.9 * len(meanings)
         figure.subplots_adjust(
             left=1.75 / width, right=1 - 0.15 / width, top=1 - 0.65 / height, bottom=1.15 / height
         )
+        for axes, meaning in zip(panels, meanings, strict=True):
+            add_marks(axes, _marks([r for r in rows if r["meaning"] == meaning], methods))
+        handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="lower center", ncols=4, frameon=False, fontsize=8.5)
         figure.text(
             0.5,
@@ -76,7 +78,7 @@ def draw_faithful(rows: Sequence[Row], path: Path, about: str = "") -> Path:
     return path
 
 
-def _draw_panel(axes: "Axes", rows: Sequence[Row], methods: Sequence[str]) -> None:
+def _draw_bars(axes: "Axes", rows: Sequence[Row], methods: Sequence[str]) -> None:
     plain_axes(axes)
     axes.axvline(1, color=INK, linewidth=1, linestyle=(0, (3, 2)))
     for row in rows:
@@ -85,18 +87,13 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], methods: Sequence[str]) -> No
         colour = _COLOURS[str(row["verdict"]).partition(":")[0]]
         axes.barh(y, value, height=0.55, color=colour, zorder=1)
         axes.plot([low, high], [y, y], color=INK, linewidth=1.6, zorder=3)
-    for name, (marker, colour) in _MARKERS.items():
-        known = [r for r in rows if np.isfinite(as_number(r.get(name)))]
-        if not known:
-            continue
-        axes.scatter(
-            [as_number(r[name]) for r in known],
-            [methods.index(str(r["method"])) for r in known],
-            marker=marker,
-            s=46,
-            color=colour,
-            linewidth=1.5,
-            zorder=4,
-            label=name,
-        )
     axes.set_xlim(left=0)
+
+
+def _marks(rows: Sequence[Row], methods: Sequence[str]) -> list[Mark]:
+    """Return what each control of a meaning has, at the row of its method."""
+    found: list[Mark] = []
+    for name, (marker, colour) in _MARKERS.items():
+        points = [(as_number(r.get(name)), methods.index(str(r["method"]))) for r in rows]
+        found.append(Mark(name, marker, colour, [p for p in points if np.isfinite(p[0])]))
+    return found

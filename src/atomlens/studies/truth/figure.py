@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from atomlens.reports.canvas import INK, QUIET, new_figure, plain_axes
+from atomlens.reports.canvas import INK, QUIET, Mark, add_marks, new_figure, plain_axes
 from atomlens.studies.base import Row
 from atomlens.studies.faithful.orders import TABLES
 from atomlens.studies.rows import as_number
@@ -37,16 +37,6 @@ def draw_truth(rows: Sequence[Row], path: Path) -> Path:
             chance |= str(row["method"]).endswith(UNTRAINED)
             axes.barh(y, value, height=0.6, color="#c9ccd1" if chance else "#0072b2", zorder=1)
             axes.plot([as_number(row["low"]), as_number(row["high"])], [y, y], color=INK, zorder=3)
-        for table, marker in zip(TABLES, _MARKERS, strict=True):
-            own = [
-                (as_number(r.get(f"table {table}")), y) for y, r in zip(places, rows, strict=True)
-            ]
-            points = [(x, y) for x, y in own if np.isfinite(x)]
-            if points:
-                xs, ys = zip(*points, strict=True)
-                axes.scatter(
-                    xs, ys, marker=marker, s=40, color="#e69f00", zorder=4, label=f"table {table}"
-                )
         named = {**headings, **dict(zip(places, (str(r["method"]) for r in rows), strict=True))}
         ticks = axes.set_yticks(list(named), list(named.values()), fontsize=9)
         for tick, y in zip(ticks, named, strict=True):
@@ -54,11 +44,23 @@ def draw_truth(rows: Sequence[Row], path: Path) -> Path:
                 tick.label1.set_fontweight("bold")
         axes.invert_yaxis()
         axes.axvline(0, color=INK, linewidth=0.8)
+        add_marks(axes, _marks(rows, places))
         axes.set_xlabel(f"{rows[0]['metric']} inside a structure, 95 % intervals", color=QUIET)
         handles, labels = axes.get_legend_handles_labels()
         if handles:
             figure.legend(handles, labels, loc="lower center", ncols=3, frameon=False, fontsize=8.5)
     return path
+
+
+def _marks(rows: Sequence[Row], places: Sequence[int]) -> list[Mark]:
+    """Return what each table of the scores reaches, at the place of their row."""
+    found: list[Mark] = []
+    for table, marker in zip(TABLES, _MARKERS, strict=True):
+        own = [(as_number(r.get(f"table {table}")), y) for r, y in zip(rows, places, strict=True)]
+        found.append(
+            Mark(f"table {table}", marker, "#e69f00", [p for p in own if np.isfinite(p[0])])
+        )
+    return found
 
 
 def _places(rows: Sequence[Row]) -> tuple[list[int], dict[int, str]]:
