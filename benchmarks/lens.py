@@ -34,7 +34,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,6 +51,7 @@ from atomlens.neighbors import make_builder
 from atomlens.neighbors.pack import build_store
 from atomlens.nn.additive import Absence
 from atomlens.studies.statistics import drawing
+from atomlens.training.optimizer import Muon
 
 BASE = "lens"
 SIZE = {"n_layers": 4, "n_features": 64}
@@ -220,40 +221,6 @@ def make_problem(data: Dataset, variant: Variant, n_train: int) -> Problem:
     )
 
 
-class Muon(torch.optim.Optimizer):
-    """Steps along the nearest orthogonal matrix of the momentum (Jordan et al. 2024).
-
-    Newton and Schulz's iteration with its published coefficients, all matrices of one shape at
-    once; the size of a step is made that of Adam's by 0.2 √(larger side).
-    """
-
-    def __init__(self, matrices: list[nn.Parameter], momentum: float = 0.95) -> None:
-        super().__init__(matrices, {"lr": 0.0})
-        self.momentum = momentum
-        by_shape: dict[torch.Size, list[nn.Parameter]] = {}
-        for p in matrices:
-            by_shape.setdefault(p.shape, []).append(p)
-        self.kinds = [(ps, torch.zeros(len(ps), *shape)) for shape, ps in by_shape.items()]
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Take a step with the rate of the only group."""
-        rate = self.param_groups[0]["lr"]
-        for parameters, memory in self.kinds:
-            slope = torch.stack([cast(Tensor, p.grad) for p in parameters])
-            memory.mul_(self.momentum).add_(slope)
-            x = slope.add(memory, alpha=self.momentum)
-            turned = x.shape[1] > x.shape[2]
-            x = x.mT if turned else x
-            x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
-            for _ in range(5):
-                a = x @ x.mT
-                x = 3.4445 * x + (-4.7750 * a + 2.0315 * (a @ a)) @ x
-            x = x.mT if turned else x
-            size = rate * 0.2 * max(x.shape[1:]) ** 0.5
-            torch._foreach_add_(parameters, list(x.unbind()), alpha=-size)
-
-
 class Trainer:
     """A variant's network, its optimisers and its averaged weights."""
 
@@ -270,7 +237,7 @@ class Trainer:
         self.n_train = problem.n_train
         self.parameters = list(self.model.parameters())
         self.average = [p.detach().clone() for p in self.parameters]
-        self.optimizers = self._optimizers()
+        self.optimizer = self._optimizer()
         self.loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.l1_loss
         if variant.loss == "huber":
             self.loss = partial(nn.functional.smooth_l1_loss, beta=0.1)
@@ -278,19 +245,17 @@ class Trainer:
         self.order: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self.step = 0
 
-    def _optimizers(self) -> list[torch.optim.Optimizer]:
+    def _optimizer(self) -> torch.optim.Optimizer:
         adam: dict[str, Any] = {"betas": (0.9, 0.98), "weight_decay": 1e-5, "fused": True}
         if self.variant.optimizer == "adamw":
-            return [torch.optim.AdamW(self.parameters, **adam)]
-        edges = ("embedding", "input", "readout.output", "base")  # neither first nor last layers
+            return torch.optim.AdamW(self.parameters, **adam)
+        outer = self.model.outer_layers
         inner = [
-            p
-            for name, p in self.model.named_parameters()
-            if p.ndim == 2 and not name.startswith(edges)
+            p for n, p in self.model.named_parameters() if p.ndim == 2 and not n.startswith(outer)
         ]
         ids = {id(p) for p in inner}
-        outer = [p for p in self.parameters if id(p) not in ids]
-        return [Muon(inner), torch.optim.AdamW(outer, **adam)]
+        others = {"params": [p for p in self.parameters if id(p) not in ids], "weight_decay": 1e-5}
+        return Muon(inner, [others], **adam)
 
     def rate(self, n_steps: int) -> float:
         """Rate of the next step of so many."""
@@ -309,14 +274,12 @@ class Trainer:
         output = self.model(batch)
         loss = self.loss(output.values, self.values[rows])
         more = self.model.auxiliary_loss(batch, output, self.step)
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-            for group in optimizer.param_groups:
-                group["lr"] = self.rate(n_steps)
+        self.optimizer.zero_grad()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate(n_steps)
         (loss if more is None else loss + more).backward()
         nn.utils.clip_grad_norm_(self.parameters, 5.0)
-        for optimizer in self.optimizers:
-            optimizer.step()
+        self.optimizer.step()
         if self.variant.ema:
             decay = min(self.variant.ema, (1 + self.step) / (10 + self.step))
             with torch.no_grad():

@@ -87,7 +87,7 @@ class Recorder(RecordedSteps):
 
 
 @pytest.mark.usefixtures("fixed_sizes")
-@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "muon"])
 def test_recording_leaves_no_trace_and_each_kind_is_recorded_once(
     monkeypatch: pytest.MonkeyPatch, optimizer: str
 ) -> None:

@@ -71,6 +71,7 @@ CASES: list[tuple[int, dict[str, Any]]] = [
     (3, {"clipping": "autoclip", "schedule": "restarts", "restart_epochs": 1}),
     (7, {"ema_decay": 0.9, "loss": "robust-l1", "optimizer": "adamw"}),
     (8, {"schedule": "plateau", "plateau_patience": 1, "patience": 2, "warmup_epochs": 1.5}),
+    (9, {"optimizer": "muon", "model": "lens"}),
     (14, {"ensemble": 2, "epochs": 3}),
 ]
 

@@ -96,6 +96,9 @@ class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
     fixed_tables: ClassVar[tuple[str, ...]] = ()
     """Names of tables with a row an element besides, which are no vectors that an atom starts from:
     where the vector of one atom is changed, it keeps its row of these."""
+    outer_layers: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of the names of the first and last layers, whose matrices ``optimizer=muon``
+    leaves to AdamW; empty where nobody has tried it."""
     output_layers: tuple[str, ...] = ()
     """Names of the linear layers that make the outputs: their rows are the values and then,
     with ``predict_scale``, the logarithms of the noise (if these have no layer of their own)."""

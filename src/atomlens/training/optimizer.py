@@ -1,6 +1,6 @@
 """The optimiser, and its state as named tensors."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -14,14 +14,15 @@ from atomlens.training.settings import TrainSettings
 def make_optimizer(
     model: PropertyModel, settings: TrainSettings, device: torch.device
 ) -> Optimizer:
-    """Return Adam or AdamW with the penalty on the kernels that the model names.
+    """Return Adam, AdamW or Muon with the penalty on the kernels that the model names.
 
     An L2 penalty λ Σ W² adds 2 λ W to the gradient, which is what Adam's ``weight_decay`` does.
     On CUDA the rate is a tensor there, so that a recorded step can be replayed with another one.
     """
     penalised = {id(p) for p in _penalised(model, settings)}
     parameters = [p for p in model.parameters() if p.requires_grad]
-    adam = settings.optimizer == "adam"
+    adam, inner = settings.optimizer == "adam", _inner_matrices(model, settings)
+    parameters = [p for p in parameters if id(p) not in {id(q) for q in inner}]
     decay = 2 * settings.regularization if adam else settings.weight_decay
     groups = [
         {"params": [p for p in parameters if id(p) in penalised], "weight_decay": decay},
@@ -30,14 +31,103 @@ def make_optimizer(
     fused = device.type in ("cpu", "cuda") and settings.precision != "16-mixed"
     recordable = fused and device.type == "cuda"
     rate = torch.tensor(settings.learning_rate, device=device) if recordable else None
-    return (Adam if adam else AdamW)(
-        [g for g in groups if g["params"]],
-        lr=settings.learning_rate if rate is None else rate,
-        betas=(settings.beta1, settings.beta2),
-        eps=settings.epsilon,
-        fused=fused,
-        capturable=recordable,
-    )
+    groups = [g for g in groups if g["params"]]
+    shared: dict[str, Any] = {
+        "lr": settings.learning_rate if rate is None else rate,
+        "betas": (settings.beta1, settings.beta2),
+        "eps": settings.epsilon,
+        "fused": fused,
+        "capturable": recordable,
+    }
+    if inner:
+        return Muon(inner, groups, weight_decay=decay, **shared)
+    return (Adam if adam else AdamW)(groups, **shared)
+
+
+class Muon(AdamW):
+    """AdamW whose steps of inner matrices go along the nearest orthogonal matrix of the momentum.
+
+    K. Jordan et al., Muon (2024), with the published coefficients of Newton and Schulz's iteration,
+    for all matrices of one shape at once. A step has the size of one of Adam: the rate times
+    0.2 √(larger side), after J. Liu et al., arXiv:2502.16982.
+    """
+
+    def __init__(
+        self,
+        matrices: list[nn.Parameter],
+        others: list[dict[str, Any]],
+        *,
+        weight_decay: float = 0.0,
+        momentum: float = 0.95,
+        **shared: Any,
+    ) -> None:
+        """Take over parameters.
+
+        Args:
+            matrices: Weights (n, m) between the first layer and the last.
+            others: Groups of all other parameters, which take steps of AdamW.
+            weight_decay: Share of the matrices removed, over the rate.
+            momentum: Memory of the matrices for gradients.
+            shared: Arguments of AdamW.
+        """
+        super().__init__([*others, {"params": matrices, "weight_decay": weight_decay}], **shared)
+        self.momentum = momentum
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Take a step, that of the matrices with the rate of the last group."""
+        groups = self.param_groups
+        self.param_groups = groups[:-1]
+        try:
+            super().step(closure)
+        finally:
+            self.param_groups = groups
+        rate, decay = groups[-1]["lr"], groups[-1]["weight_decay"]
+        by_shape: dict[torch.Size, list[Tensor]] = {}
+        for p in groups[-1]["params"]:
+            if p.grad is not None:
+                by_shape.setdefault(p.shape, []).append(p)
+        for shape, alike in by_shape.items():
+            slopes = [cast(Tensor, p.grad) for p in alike]
+            memories = [self._state_of(p)["momentum"] for p in alike]
+            torch._foreach_add_([self.state[p]["step"] for p in alike], 1)
+            torch._foreach_mul_(memories, self.momentum)
+            torch._foreach_add_(memories, slopes)
+            ahead = torch._foreach_add(slopes, memories, alpha=self.momentum)
+            ways = orthogonal(torch.stack(ahead)) * (rate * 0.2 * max(shape) ** 0.5)
+            torch._foreach_mul_(alike, 1 - rate * decay)
+            torch._foreach_sub_(alike, list(ways.unbind()))
+
+    def _state_of(self, matrix: Tensor) -> dict[str, Tensor]:
+        """Return the momentum of a matrix, and how many steps it has had, as Adam counts them."""
+        state: dict[str, Tensor] = self.state[matrix]
+        if not state:
+            state["step"] = torch.zeros((), device=matrix.device)
+            state["momentum"] = torch.zeros_like(matrix)
+        return state
+
+
+def orthogonal(matrices: Float[Tensor, "k n m"]) -> Float[Tensor, "k n m"]:
+    """Return matrices of the same singular vectors whose singular values are near one."""
+    turned = matrices.shape[1] > matrices.shape[2]
+    x: Tensor = matrices.mT if turned else matrices
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(5):
+        a = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * (a @ a)) @ x
+    return x.mT if turned else x
+
+
+def _inner_matrices(model: PropertyModel, settings: TrainSettings) -> list[nn.Parameter]:
+    """Return the weights that Muon turns: matrices of neither the first nor the last layers."""
+    if settings.optimizer != "muon":
+        return []
+    named = model.named_parameters()
+    return [
+        p
+        for n, p in named
+        if p.requires_grad and p.ndim == 2 and not n.startswith(model.outer_layers)
+    ]
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:

@@ -144,6 +144,12 @@ def choose_config(
     """
     kind = MODELS[model] if model in MODELS else type(model_config(model))
     check_learns(model, kind, targets, structures)
+    if settings.optimizer == "muon" and kind.learns_in_steps and not kind.outer_layers:
+        can = ", ".join(name for name, one in MODELS.items() if one.outer_layers)
+        raise SettingsError(
+            f"optimizer=muon: nobody has tried which layers of {model} it suits; choose "
+            f"optimizer=adamw, or one of {can}."
+        )
     known = {f.name for f in fields(kind.Config)}
     of_graphs: dict[str, Any] = {}
     if "mode" in known:

@@ -52,8 +52,9 @@ class TrainSettings(Settings):
     """plateau: halve the step size after this many epochs without a better validation."""
     decay: float = only_with(bounded(0.999, least=0), schedule="exponential")
     """exponential: factor of the step size after every epoch."""
-    optimizer: Literal["adam", "adamw"] = "adam"
-    """adam (with `regularization`) or adamw (with `weight_decay`)."""
+    optimizer: Literal["adam", "adamw", "muon"] = "adam"
+    """adam (with `regularization`), adamw (with `weight_decay`), or for lens muon: adamw, but
+    orthogonal steps for the matrices between the first layer and the last."""
     beta1: float = bounded(0.9, least=0, below=1)
     """Memory of the optimiser for gradients."""
     beta2: float = bounded(0.999, least=0, below=1)
@@ -62,8 +63,8 @@ class TrainSettings(Settings):
     """Added to the root of the squared gradients, against division by zero."""
     regularization: float = only_with(bounded(1e-5, least=0), optimizer="adam")
     """adam: L2 penalty, this times the sum of squares of the kernels the paper penalises."""
-    weight_decay: float = only_with(bounded(0.01, least=0), optimizer="adamw")
-    """adamw: share of the same kernels (of all matrices, if the model names none) removed."""
+    weight_decay: float = only_with(bounded(0.01, least=0), optimizer=("adamw", "muon"))
+    """adamw, muon: share of the same kernels (of all matrices, if the model names none) removed."""
     loss: Loss = "mae"
     """What is minimised; robust-l1 and gaussian also learn the noise of every prediction."""
     target_weights: str = "equal"

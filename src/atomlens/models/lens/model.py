@@ -181,6 +181,10 @@ class Lens(AdditiveModel[LensConfig]):
     formula_builder: ClassVar[tuple[str, dict[str, Any]] | None] = ("formula", {"reduce": True})
     element_tables: ClassVar[tuple[str, ...]] = ("embedding.weight",)
     fixed_tables: ClassVar[tuple[str, ...]] = ("charges",)
+    outer_layers: ClassVar[tuple[str, ...]] = (
+        *("embedding", "input", "amount_input", "charge_input", "charges"),
+        *("readout.output", "noise", "base"),
+    )
     free_settings: ClassVar[frozenset[str]] = (
         frozenset({"dropout", "attention_dropout", "extensive"}) | AdditiveModel.free_settings
     )
