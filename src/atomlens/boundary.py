@@ -111,11 +111,11 @@ def _too_large(limit: int) -> str:
 
 
 def read_text(path: str | Path, *, most: float | None = None) -> str:
-    """Return the text of a regular file: UTF-8 or UTF-16, unpacked if it is packed.
+    """Return the text of a regular file: UTF-8, UTF-16 or UTF-32, unpacked if it is packed.
 
     Raises:
         OSError: see `read_bytes`; or the packed data are damaged.
-        UnicodeDecodeError: the text is in neither encoding.
+        UnicodeDecodeError: the text is in none of these encodings.
     """
     limit = TEXT_SHARE * machine_memory() if most is None else most
     content = read_bytes(path, most=limit)
@@ -124,12 +124,33 @@ def read_text(path: str | Path, *, most: float | None = None) -> str:
         content = unpacked(content, most=int(limit))
     elif ending:
         raise OSError(errno.EIO, f"it is called {ending} and is not packed so", str(path))
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
-    if content[1:4:2] == b"\0\0" and b"\0" not in content[0:4:2]:  # Latin letters without a mark
-        return content.decode("utf-16-le")
-    return content.decode("utf-8-sig")
+    return content.decode(wide_encoding(content) or "utf-8-sig")
 
+
+def wide_encoding(content: bytes) -> str | None:
+    """Return the encoding of a text with 2 or 4 bytes a letter; None for one with 1.
+
+    It is told by its mark, which UTF-32 begins as UTF-16 does, or by the zeros of Latin letters.
+    """
+    for marks, encoding in _MARKS:
+        if content.startswith(marks):
+            return encoding
+    zeros = tuple(byte == 0 for byte in content[:4])
+    return _LATIN.get(zeros)
+
+
+_MARKS = (
+    ((b"\xff\xfe\0\0", b"\0\0\xfe\xff"), "utf-32"),
+    ((b"\xff\xfe", b"\xfe\xff"), "utf-16"),
+)
+"""First bytes that say in which encoding a text is."""
+_LATIN = {
+    (False, True, True, True): "utf-32-le",
+    (True, True, True, False): "utf-32-be",
+    (False, True, False, True): "utf-16-le",
+    (True, False, True, False): "utf-16-be",
+}
+"""Which of the first bytes of a text without such a mark are zero."""
 
 _MAGIC = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".xz": b"\xfd7zXZ"}
 """First bytes of packed files, by their endings."""

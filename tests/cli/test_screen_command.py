@@ -328,8 +328,8 @@ def test_what_is_finished_is_not_done_again(
     assert run("--out", out, "--resume") == 0
     assert "1 of 3 shards were finished" in capsys.readouterr().err
     assert contents(out) == before
-    assert run("--out", out, "--resume", "--where", "signal > 0") == 2
-    assert "leave --where out" in capsys.readouterr().err
+    assert run("--out", out, "--resume", "--strict") == 2
+    assert "leave --strict out" in capsys.readouterr().err
     assert run("--out", out, "--resume", "--quiet", "--workers", 1) == 0
 
 
@@ -361,7 +361,9 @@ def test_another_command_in_the_same_folder_is_refused(
         (model_folder, "CC", "--resume"),
     ):
         assert run(*words, "--out", out) == 2
-        assert "another screening is in this folder" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "another screening is in this folder" in said
+        assert ("give `--resume` as well" in said) is ("--where" in words or "--by" in words)
     assert contents(out) == before
     text = (model_folder / "settings.json").read_text()
     (tmp_path / "m").mkdir()
@@ -372,6 +374,71 @@ def test_another_command_in_the_same_folder_is_refused(
     (tmp_path / "m" / "settings.json").write_text(f"{text}\n")
     assert run(tmp_path / "m", "CCO", "--out", tmp_path / "again") == 2
     assert "trained again since" in capsys.readouterr().err
+
+
+TABLE = (
+    "smiles,id,price,stock\nCCO,a,\"1,500\",1\nCC,b,2.5,2\nOCC,d,9,3\nC(O)C,e,x,4\n"
+    "CCC,f,\"1,000.5\",x\n"
+)
+
+
+@pytest.mark.filterwarnings("ignore:.*is no number in")
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_other_results_are_chosen_among_the_same_predictions(
+    kind: str,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table, out = tmp_path / "t.csv", tmp_path / "out"
+    table.write_text(TABLE)
+    command = (model_folder, table, "--format", kind, "--shard-size", 2, "--workers", 1)
+    wishes = [
+        ("--where", "price > 3"),
+        ("--by", "price", "--lowest", "--top", 2),
+        ("--where", "stock < 4", "--by", "signal"),
+        (),
+    ]
+    assert run(*command, "--out", out) == 0
+    for number, wish in enumerate(wishes):
+        assert run(*command, *wish, "--out", tmp_path / f"new-{number}") == 0
+    monkeypatch.setattr("atomlens.screening.jobs.answers", None)  # nothing is predicted from here
+    for number, wish in enumerate(wishes):
+        capsys.readouterr()
+        assert run(*command, *wish, "--out", out, "--resume") == 0
+        assert "chosen anew among the same predictions" in capsys.readouterr().err
+        assert contents(out) == contents(tmp_path / f"new-{number}")
+
+
+def test_what_is_not_chosen_anew_stays_as_it_was(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    wish = ("--where", "n_atoms > 5", "--by", "n_atoms", "--lowest", "--top", 2)
+    words = ("C", "CC", "CCC", "CCCC", "--out", out)
+    assert run(model_folder, *words, *wish, "--format", "csv") == 0
+
+    def kept(*again: object) -> list[str]:
+        assert run("--out", out, "--resume", *again) == 0
+        return [row["name"] for row in csv_rows(out / "results.csv")]
+
+    assert kept() == ["CC", "CCC"]
+    assert kept("--top", 1) == ["CC"]
+    assert "top 1 (before: 2)" in capsys.readouterr().err
+    assert kept("--where", "n_atoms < 12", "--top", 3) == ["C", "CC", "CCC"]
+    assert kept("--by", "n_atoms + 0") == ["CCC", "CC", "C"]
+    assert kept("--lowest") == ["C", "CC", "CCC"]
+    assert kept() == ["C", "CC", "CCC"]
+    assert run("--out", out, "--resume", "--where", "nonsense > 1") == 2
+    assert kept() == ["C", "CC", "CCC"]
+    result = al.screen(
+        str(model_folder), list(words[:4]), out, format="csv", by="n_atoms", resume=True
+    )
+    assert [row["name"] for row in result.rows()] == ["CCCC", "CCC", "CC", "C"]
+    assert result.n_reused == result.n_shards
+    with pytest.raises(SettingsError, match="another screening"):
+        al.screen(str(model_folder), ["C"], out, format="csv", by="n_atoms", resume=True)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the screening that was begun in DIR; alone, or behind its whole command",
+        help="go on with the screening that was begun in DIR, alone or behind its whole command; "
+        "with other --where, --by, --lowest, --top: choose anew, nothing is predicted again",
     )
     parser.add_argument(
         "--ray",
@@ -110,12 +112,15 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(f"--out {options.out}: this is a file; give the name of a folder.")
     choose_device(options.device)
     settings = settings_of(options)
+    if options.resume and not options.quiet:
+        tell_another_choice(options.out, settings)
     with ProgressLine("screening", quiet=options.quiet) as progress:
         result = run_screening(
             settings,
             options.out,
             n_workers=options.workers,
             ray=options.ray,
+            resume=options.resume,
             progress=progress.count,
         )
     if result.n_reused and not options.quiet:
@@ -126,24 +131,33 @@ def run(options: argparse.Namespace) -> int:
 
 
 def settings_of(options: argparse.Namespace) -> "ScreenSettings":
-    """Return the screening that was asked for, or with ``--resume`` alone the one in the folder.
+    """Return the screening that was asked for, or without models and inputs the one in the folder.
+
+    What that one chooses among its predictions may be asked for anew; what is not said stays.
 
     Raises:
         SettingsError: nothing was begun there.
     """
     from atomlens.screening import ScreenSettings
-    from atomlens.screening.shards import read_manifest
+    from atomlens.screening.shards import CHOICE, read_manifest
 
     if options.resume and not options.given:
         before = ScreenSettings.of_manifest(options.out)
         refuse_idle_options(
             options,
             sys.modules[__name__],
-            ("given", "out", "resume", "ray", "workers", "quiet", "debug"),
+            ("given", "out", "resume", "ray", "workers", "quiet", "debug", *CHOICE),
             "`--resume` alone goes on as it was asked for then; leave {option} out, or begin "
             "in another folder.",
         )
-        return before
+        chosen: dict[str, Any] = {
+            name: value
+            for name in ("where", "by", "top")
+            if (value := getattr(options, name)) is not None
+        }
+        if options.by is not None or options.lowest:  # which end belongs to the order
+            chosen["lowest"] = options.lowest
+        return replace(before, **chosen)
     if options.resume and read_manifest(options.out) is None:
         say(f"{options.out}: no screening was begun here, so it begins now.")
     elif not options.given and read_manifest(options.out) is not None:
@@ -175,6 +189,28 @@ def settings_of(options: argparse.Namespace) -> "ScreenSettings":
             "measure", {}
         ),
     )
+
+
+def tell_another_choice(folder: Path, asked: "ScreenSettings") -> None:
+    """Say what is chosen otherwise than in the screening that is in the folder, if anything is."""
+    from atomlens.screening.shards import CHOICE, read_manifest
+
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return
+    old = {name: manifest["settings"].get(name) for name in CHOICE}
+    new = {name: getattr(asked, name) for name in CHOICE}
+    said = [
+        f"{name} {_choice(new[name])} (before: {_choice(old[name])})"
+        for name in CHOICE
+        if old[name] != new[name]
+    ]
+    if said:
+        say(f"{folder}: chosen anew among the same predictions: {', '.join(said)}.")
+
+
+def _choice(value: str | int | bool | None) -> str:
+    return "none" if value is None else value if isinstance(value, str) else str(value).lower()
 
 
 def models_and_inputs(given: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -28,7 +28,7 @@ CHOICES = " forms"
 FINE = " surroundings"
 """What structures of equal digests are compared by, likewise"""
 NUMBERS = " numbers"
-"""What texts of a table are as numbers, by column, where an expression asks for them; likewise"""
+"""What texts of a table are as numbers, by column, for expressions to come; likewise"""
 INTERNAL = (CHOICES, FINE, NUMBERS)
 """What is kept beside a shard, and not in it, since it says nothing to those who read shards"""
 _AFTER: dict[str, Kind] = {STRUCTURE: "text", WARNING: "text", ERROR: "text", STATE: "text"}
@@ -123,6 +123,7 @@ class ScreenColumns:
         kinds |= {**(_FORMS if has_forms else {}), **(measured or {}), **_AFTER}
         kinds |= {CHOICES: "text"} if has_choices else {}
         kinds |= {FINE: "text"} if has_fine else {}
+        kinds |= {NUMBERS: "any"} if carried else {}
         units = {
             found[word]: target.unit
             for wanted, found in zip(kept.values(), called, strict=True)

@@ -57,6 +57,12 @@ class Wish:
     forms: DisorderChoice = REFUSE
     """What was wanted of inputs of several forms"""
 
+    @property
+    def as_numbers(self) -> frozenset[str]:
+        """Columns whose cells may have to be numbers."""
+        asked = [one.as_numbers for one in (self.where, self.by) if one is not None]
+        return frozenset().union(*asked)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
@@ -179,6 +185,8 @@ def _look_through(store: ShardStore, n_shards: int, wish: Wish) -> _Seen:
     choices: set[str] | None = None
     for number in range(n_shards):
         rows = store.rows(number, wanted)
+        for row in rows if NUMBERS in wanted else ():
+            row[NUMBERS] = {k: v for k, v in row[NUMBERS].items() if k in wish.as_numbers}
         states.update(row[STATE] for row in rows)
         for of in (row.get(CHOICES) for row in rows):
             if of is not None:  # it was read

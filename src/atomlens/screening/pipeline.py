@@ -1,7 +1,7 @@
 """Many candidates through several models: filtered, ranked, in shards that a kill leaves whole."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -17,7 +17,7 @@ from atomlens.predictor.inputs.rows import check_places_used
 from atomlens.predictor.trained import suited_forms
 from atomlens.printing import kind_of_object
 from atomlens.reports.tables import check_table, read_rows
-from atomlens.screening.columns import NUMBERS, ScreenColumns, model_labels
+from atomlens.screening.columns import ScreenColumns, model_labels
 from atomlens.screening.expressions import parse
 from atomlens.screening.jobs import ScreenJob
 from atomlens.screening.measures import make_measure
@@ -162,6 +162,7 @@ def screen(
     *,
     n_workers: int = 0,
     ray: str | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
     **settings: Any,
 ) -> ScreenResult:
@@ -180,6 +181,8 @@ def screen(
             result does not depend on it.
         ray: Address of a Ray cluster (``auto``, ``local`` ...) that shares the file system; None
             for this machine alone.
+        resume: Whether the folder may hold a screening with another ``where``, ``by``, ``lowest``
+            or ``top``: what it predicted is kept, and the results are chosen anew among that.
         progress: Called with the number of inputs that are done.
         **settings: Fields of `ScreenSettings`: ``where="gap > 1"``, ``by``, ``top``, ``lowest``,
             ``merge_duplicates``, ``format``, ``disorder``, ``n_models``, ``conformers``,
@@ -202,7 +205,9 @@ def screen(
     if isinstance(settings.get("targets"), str):
         settings["targets"] = (settings["targets"],)
     asked = ScreenSettings(models=_texts(models), inputs=_texts(inputs), **settings)
-    return run_screening(asked, place_of(out), n_workers=n_workers, ray=ray, progress=progress)
+    return run_screening(
+        asked, place_of(out), n_workers=n_workers, ray=ray, resume=resume, progress=progress
+    )
 
 
 def _texts(given: Any) -> tuple[str, ...]:
@@ -222,6 +227,7 @@ def run_screening(
     *,
     n_workers: int = 0,
     ray: str | None = None,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> ScreenResult:
     """Begin a screening or go on with it; see `screen`.
@@ -241,7 +247,7 @@ def run_screening(
     store = ShardStore(folder, asked.format, plan.job.columns.kinds)
     try:
         with only_writer(folder / MANIFEST):
-            _begin(folder, plan.manifest)
+            _begin(folder, plan.manifest, choose_again=resume)
             n_shards, n_reused = _work(store, plan, asked, run, progress)
             counts = write_results(store, n_shards, plan.job.columns, plan.wish)
             write_manifest(folder, {**plan.manifest, "shards": n_shards, "counts": counts})
@@ -312,10 +318,9 @@ def _plan_of(asked: ScreenSettings) -> _Plan:
         forms=forms,
         rounded=by is not None and by.names <= of_models,
     )
-    numbers = set().union(*(one.as_numbers for one in (where, by) if one is not None))
-    as_numbers = {header for header, name in columns.carried.items() if name in numbers}
-    if as_numbers:
-        columns = replace(columns, kinds={**kinds, NUMBERS: "any"})
+    as_numbers = {
+        header for header, name in columns.carried.items() if name in wish.as_numbers
+    }
     job = ScreenJob(
         models=tuple(
             (label, str(model_place(one).absolute()))
@@ -379,8 +384,10 @@ def _identity(given: str, label: str) -> dict[str, str]:
     return {"model": given, "label": label, "sha256": checksum_of(content)}
 
 
-def _begin(folder: Path, manifest: Mapping[str, Any]) -> None:
+def _begin(folder: Path, manifest: Mapping[str, Any], *, choose_again: bool) -> None:
     """Put the manifest into an empty folder, or see that the one there is the same.
+
+    With ``choose_again`` it may ask for other ones among the same predictions, and is replaced.
 
     Raises:
         SettingsError: the folder holds something else.
@@ -397,7 +404,10 @@ def _begin(folder: Path, manifest: Mapping[str, Any]) -> None:
         write_manifest(folder, manifest)
         return
     same = {"atomlens": manifest["atomlens"], **manifest["settings"]}
-    refuse_another(folder, {"atomlens": before.get("atomlens"), **before["settings"]}, same)
+    old = {"atomlens": before.get("atomlens"), **before["settings"]}
+    refuse_another(folder, old, same, choose_again=choose_again)
+    if old != same:
+        write_manifest(folder, manifest)
 
 
 def _work(

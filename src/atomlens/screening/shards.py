@@ -106,13 +106,16 @@ class ShardStore:
     def mark(self, number: int) -> str | None:
         """Return the mark of the inputs that a shard on disk is of; None if it is not there.
 
-        A damaged one counts as not there.
+        A damaged one counts as not there, as one without all that is now kept beside shards.
         """
         path = self.path(number)
         if not path.is_file():
             return None
         with suppress(Exception):
-            mark = str(self._inner(number)["inputs"])
+            beside = self._inner(number)
+            if not all(name in beside for name in INTERNAL if name in self.kinds):
+                return None
+            mark = str(beside["inputs"])
             if self.format == "parquet":
                 from pyarrow import parquet
 
@@ -220,15 +223,29 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
         stream.write(f"{encodable(text)}\n".encode())
 
 
-def refuse_another(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise a SettingsError if a folder holds the screening of another command."""
+CHOICE = ("where", "by", "lowest", "top")
+"""Settings that choose among what was predicted, and change none of it"""
+
+
+def refuse_another(
+    folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], *, choose_again: bool
+) -> None:
+    """Raise a SettingsError if a folder holds the screening of another command.
+
+    With ``choose_again`` the `CHOICE` may be another one.
+    """
     for name in dict.fromkeys((*before, *now)):
         old, new = before.get(name), now.get(name)
-        if old != new:
-            said = "that the models are others, or have been trained again since"
-            if name != "models":
-                said = f"`{name}` {short(to_json(old))} and not {short(to_json(new))}"
-            raise SettingsError(
-                f"{folder}: another screening is in this folder ({said}). Give the same command "
-                "as then, `--resume` alone (in Python the same arguments), or another folder."
-            )
+        if old == new or (choose_again and name in CHOICE):
+            continue
+        said = "that the models are others, or have been trained again since"
+        if name != "models":
+            said = f"`{name}` {short(to_json(old))} and not {short(to_json(new))}"
+        again = (
+            "To choose anew among what was predicted then, give `--resume` as well (in Python "
+            "resume=True); else another folder."
+            if name in CHOICE
+            else "Give the same command as then, `--resume` alone (in Python the same arguments), "
+            "or another folder."
+        )
+        raise SettingsError(f"{folder}: another screening is in this folder ({said}). {again}")

@@ -11,7 +11,14 @@ from json import JSONDecodeError
 from pathlib import Path
 from typing import NamedTuple
 
-from atomlens.boundary import TEXT_SHARE, machine_memory, read_bytes, regular_size, unpacked
+from atomlens.boundary import (
+    TEXT_SHARE,
+    machine_memory,
+    read_bytes,
+    regular_size,
+    unpacked,
+    wide_encoding,
+)
 from atomlens.errors import StructureError
 from atomlens.printing import NO_STDIN, is_stdin, one_line, reason
 from atomlens.structures.forms import REFUSE, DisorderChoice
@@ -340,12 +347,13 @@ def _content(path: Path, kind: Kind | None) -> bytes:
 
 
 def decoded(content: bytes) -> str:
-    """Return the text of a file: UTF-8, UTF-16 with its mark, or else Latin-1.
+    """Return the text of a file: UTF-8, UTF-16, UTF-32, or else Latin-1.
 
     The minus of typesetters is that of a keyboard in it.
     """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = content.decode("utf-16", errors="replace")
+    wide = wide_encoding(content)
+    if wide is not None:
+        text = content.decode(wide, errors="replace")
     else:
         try:
             text = content.decode("utf-8-sig")
@@ -355,7 +363,8 @@ def decoded(content: bytes) -> str:
     if "\x1a" in text[len(body) :]:  # how DOS marked the end of a file
         text = f"{body}\n"
     head = text[:10_000]
-    if len(re.findall(r"[\x00-\x08\x0e-\x1f]", head)) > 0.01 * len(head) or "\0" in text:
+    odd = r"[\x00-\x08\x0e-\x1f]" if wide is None else r"[\x00-\x08\x0e-\x1f\ufffd]"
+    if len(re.findall(odd, head)) > 0.01 * len(head) or "\0" in text:
         raise StructureError(
             "it holds binary data where text is expected; get a correct copy of the file"
         )

@@ -17,10 +17,14 @@ TABLE = "smiles,y\nCCO,1.5\nCCN,2.5\nCCC,3.5\n"
     [
         ("a.csv.bz2", bz2.compress(TABLE.encode())),
         ("a.csv.xz", lzma.compress(TABLE.encode())),
-        ("a.csv", TABLE.encode("utf-16-le")),
+        *(
+            ("a.csv", TABLE.encode(f"utf-{bits}{order}"))
+            for bits in (16, 32)
+            for order in ("", "-le", "-be")
+        ),
     ],
 )
-def test_packed_tables_and_utf_16_without_a_mark_are_read(
+def test_packed_tables_and_wide_letters_with_or_without_a_mark_are_read(
     tmp_path: Path, name: str, content: bytes
 ) -> None:
     (tmp_path / name).write_bytes(content)

@@ -196,10 +196,18 @@ def test_results_stand_in_the_order_of_the_inputs(tmp_path: Path) -> None:
     assert kinds == [False, False, True, False]
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "encoding", ["latin-1", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"]
+)
 def test_an_umlaut_in_a_comment_does_no_harm(encoding: str, tmp_path: Path) -> None:
     (tmp_path / "x.xyz").write_bytes("1\nMüller, in Å\nHe 0 0 0\n".encode(encoding))
     assert to_atoms(tmp_path / "x.xyz").info["comment"] == "Müller, in Å"
+
+
+def test_numbers_of_a_program_are_no_wide_letters(tmp_path: Path) -> None:
+    (tmp_path / "x.xyz").write_bytes(b"\x01\0\0\0\xff\xff\xff\xff" * 50)
+    with pytest.raises(StructureError, match="binary data"):
+        to_atoms(tmp_path / "x.xyz")
 
 
 def test_windows_and_old_mac_line_ends_do_no_harm(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,7 +42,7 @@ class Piece(NamedTuple):
     cells: Mapping[str, Any] | None = None
     """The cells of the row of a table"""
     numbers: Mapping[str, float | None] | None = None
-    """What texts among them are as numbers, by header, where that is wanted"""
+    """What texts among them are as numbers, by header, of columns that can be read so"""
 
 
 class PieceItem(NamedTuple):
@@ -53,7 +54,7 @@ class PieceItem(NamedTuple):
     left_out: bool = False
     """A file of a folder that holds something else than structures"""
     numbers: Mapping[str, float | None] | None = None
-    """What texts among the cells are as numbers, where that is wanted"""
+    """What texts among the cells are as numbers, of columns that can be read so"""
 
 
 def pieces_of(
@@ -71,10 +72,11 @@ def pieces_of(
         reading: How tables are read: ``structure_column``, ``name_column``, ``structure_folder``,
             ``sheet``.
         leave_out: Files and folders that folders and patterns pass over, such as outputs.
-        as_numbers: Headers of tables whose texts are wanted as numbers, too.
+        as_numbers: Headers of tables whose texts are asked for as numbers; of the others, too, it
+            is kept what they are as numbers, where there is one way to read them.
 
     Raises:
-        DatasetError: such a column can be read in two ways.
+        DatasetError: a column that is asked for can be read in two ways.
     """
     passed, others = list(leave_out), []
     for one in inputs:
@@ -205,9 +207,7 @@ def _rows(given: str, reading: Mapping[str, Any], as_numbers: Collection[str]) -
         yield Piece("failed", failure, str(path), f"failed {failure.message}")
         return
     columns = plain_columns(table)
-    texts = [h for h in columns if h in as_numbers and any(isinstance(v, str) for v in columns[h])]
-    decimal = table.comma_is_decimal
-    numbers = {h: read_numbers(columns, h, str(path), comma_is_decimal=decimal) for h in texts}
+    numbers = _numbers_of(columns, str(path), as_numbers, comma_is_decimal=table.comma_is_decimal)
     for row in range(table.n_rows):
         called = table.names[row] or f"row {row + 1}"
         cells = {header: column[row] for header, column in columns.items()}
@@ -224,6 +224,31 @@ def _rows(given: str, reading: Mapping[str, Any], as_numbers: Collection[str]) -
         mark = f"row {arguments} {called} {cells} {'' if file is None else stamp(file)}"
         mark += f" {own}" if own else ""  # another row may tell what a comma means
         yield Piece("row", what, source, mark, 1, cells, own or None)
+
+
+def _numbers_of(
+    columns: Mapping[str, list[Any]],
+    where: str,
+    asked: Collection[str],
+    *,
+    comma_is_decimal: bool,
+) -> dict[str, list[float | None]]:
+    """Return what columns of texts are as numbers; of those that nobody asked for, if they can be.
+
+    Raises:
+        DatasetError: a column that is asked for can be read in two ways.
+    """
+    found: dict[str, list[float | None]] = {}
+    for header, cells in columns.items():
+        if not any(isinstance(cell, str) for cell in cells):
+            continue
+        if header in asked:
+            found[header] = read_numbers(columns, header, where, comma_is_decimal=comma_is_decimal)
+            continue
+        with warnings.catch_warnings(), suppress(DatasetError):
+            warnings.simplefilter("ignore")
+            found[header] = read_numbers(columns, header, where, comma_is_decimal=comma_is_decimal)
+    return found
 
 
 def _of_row(
