@@ -166,3 +166,17 @@ def test_of_several_targets_the_one_that_is_named(
     assert "'cv'" in capsys.readouterr().err
     assert main(["evaluate", "box:qm9", str(table), "--target", "gaps"]) == 2
     assert "Did you mean 'gap'?" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_one_is_told_before_any_work(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out, said in ((tmp_path / "file", "this is a file"), (model_folder, "trained model")):
+        for words in (
+            ("evaluate", model_folder, "nowhere.csv"),
+            ("study", "orbits", "nowhere.csv", "--model", model_folder),
+            ("faithful", model_folder, "nowhere.csv"),
+        ):
+            assert main([*map(str, words), "--out", str(out)]) == 2
+            assert said in capsys.readouterr().err

@@ -10,6 +10,7 @@ import pytest
 import atomlens as al
 from atomlens.cli import main
 from atomlens.datasets import save_packed
+from atomlens.reports.tables import read_rows
 
 SMILES = ["C", "CC", "CCC", "CCO", "CO", "CN", "CCN", "C=C", "C#N", "CF", "CCF", "COC"]
 
@@ -75,11 +76,27 @@ def test_other_tables_are_read_as_well(model: str, name: str, capsys) -> None:
 
 def test_the_columns_do_not_depend_on_which_input_failed(model: str, capsys) -> None:
     headers = []
-    for inputs in (["CCO", "C(C"], ["C(C", "CCO"], ["CCO"]):
+    for inputs in (["CCO", "C(C"], ["C(C", "CCO"], ["CCO"], ["C(C"]):
         capsys.readouterr()
         ran("predict", model, *inputs, "--format", "csv")
         headers.append(capsys.readouterr().out.splitlines()[0])
     assert len(set(headers)) == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_column_with_a_list_in_one_row_is_carried_along(model: str, kind: str) -> None:
+    rows = ['"CCO", "tag": "a", "lists": [1]', '"CCC", "tag": [1, {"b": 2}], "lists": [2, 3]']
+    write(Path("in.jsonl"), "", [f'{{"smiles": {row}}}' for row in rows])
+    assert ran("predict", model, "in.jsonl", "--out", f"p.{kind}", "--quiet") == 0
+    form = "parquet" if kind == "parquet" else "csv"
+    assert ran("screen", model, "in.jsonl", "--format", form, "--out", "s", "--where",
+               "tag == 'a' or tag != 'a'", "--quiet") == 0  # fmt: skip
+    for place in (f"p.{kind}", f"s/results.{form}"):
+        found = read_rows(place)
+        assert "lists" not in found[0]
+        assert found[0]["tag"] == "a"
+        nested = found[1]["tag"]
+        assert (json.loads(nested) if isinstance(nested, str) else nested) == [1, {"b": 2}]
 
 
 def test_tables_and_other_inputs_stand_in_their_order(model: str) -> None:

@@ -377,8 +377,8 @@ def test_another_command_in_the_same_folder_is_refused(
 
 
 TABLE = (
-    "smiles,id,price,stock\nCCO,a,\"1,500\",1\nCC,b,2.5,2\nOCC,d,9,3\nC(O)C,e,x,4\n"
-    "CCC,f,\"1,000.5\",x\n"
+    'smiles,id,price,stock\nCCO,a,"1,500",1\nCC,b,2.5,2\nOCC,d,9,3\nC(O)C,e,x,4\n'
+    'CCC,f,"1,000.5",x\n'
 )
 
 

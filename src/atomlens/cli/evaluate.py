@@ -15,7 +15,7 @@ from atomlens.cli.common import (
     load_model,
 )
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, usable_folder
+from atomlens.cli.outputs import check_folder, emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads
 
@@ -64,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.reports.tables import format_table
     from atomlens.reports.wording import identity_sentence
 
+    check_folder(options.out)
     if options.chemiscope is not None:
         from atomlens.reports.chemiscope_file import check_map
 
@@ -73,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
     for remark in remarks:
         say(remark)
     unused = data.failures
+    folder = None if options.out is None else usable_folder(options.out)
     with ProgressLine("predicting", quiet=options.quiet) as progress:
         prediction, true, metrics = model.compare(data, progress=progress)
     doubts = tuple(f"warning: {doubt}" for doubt in about_figures(model, metrics))
@@ -88,8 +90,7 @@ def run(options: argparse.Namespace) -> int:
             from atomlens.predictor.maps import write_evaluated_map
 
             write_evaluated_map(model, data.structures, prediction, true, options.chemiscope)
-        if options.out is not None:
-            folder = usable_folder(options.out)
+        if folder is not None:
             about = {"made_by": model.identity, "data": options.data, "part": options.part}
             of_data = f"Data: {options.data}, part: {options.part}."
             written = write_evaluation(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.cli.common import add_common_arguments, add_out_folder, add_set
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, usable_folder
+from atomlens.cli.outputs import check_folder, emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads
 from atomlens.cli.study import load_all, load_inputs, make_study
@@ -72,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.limit < 1:
         raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
+    check_folder(options.out)
     study = make_study(Faithful, _assignments(options))
     place = _recordable(options.model) if options.record else None
     models = load_all([options.model])

@@ -20,8 +20,14 @@ def emit(text: str) -> None:
     write(sys.stdout, printable(text if text.endswith("\n") else f"{text}\n"))
 
 
-def usable_folder(path: Path) -> Path:
-    """Return a folder for results, made if need be."""
+def check_folder(path: Path | None) -> None:
+    """Refuse a folder for results that cannot be one, before any work is done.
+
+    Raises:
+        SettingsError: it is a file, or the folder of a trained model.
+    """
+    if path is None:
+        return
     if path.exists() and not path.is_dir():
         raise SettingsError(f"--out {path}: this is a file, a folder is needed. Give another name.")
     if _is_model(path):
@@ -29,6 +35,11 @@ def usable_folder(path: Path) -> Path:
             f"--out {path}: this is the folder of a trained model, whose files would be "
             "overwritten. Give another folder."
         )
+
+
+def usable_folder(path: Path) -> Path:
+    """Return a folder for results, made if need be."""
+    check_folder(path)
     return make_folder(path)
 
 

@@ -189,10 +189,11 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
         write_table(rows_for(options.out, prediction), options.out)
     if options.format == "json":
         emit(to_json(records))
+    elif options.format == "csv":
+        emit(to_csv(prediction.to_rows()))
     elif n_failed < len(records) and (options.format or options.out is None):
-        as_csv = options.format == "csv"
-        emit(to_csv(prediction.to_rows()) if as_csv else format_table(prediction.to_summary()))
-        if not as_csv and prediction.has_ends:
+        emit(format_table(prediction.to_summary()))
+        if prediction.has_ends:
             emit(f"\n{prediction.about_intervals()}")
     if options.plot is not None and n_failed < len(records):
         plot_spectra(prediction, options.plot)

@@ -16,7 +16,7 @@ from atomlens.cli.common import (
     refuse_idle_options,
 )
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit
+from atomlens.cli.outputs import check_folder, emit
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
 from atomlens.cli.settings import read_assignments
@@ -108,8 +108,7 @@ def run(options: argparse.Namespace) -> int:
     from atomlens.machine import choose_device
     from atomlens.screening.pipeline import run_screening
 
-    if options.out.exists() and not options.out.is_dir():
-        raise SettingsError(f"--out {options.out}: this is a file; give the name of a folder.")
+    check_folder(options.out)
     choose_device(options.device)
     settings = settings_of(options)
     if options.resume and not options.quiet:

@@ -14,7 +14,7 @@ from atomlens.cli.common import (
     refuse_idle_options,
 )
 from atomlens.cli.guard import say
-from atomlens.cli.outputs import emit, exit_code, usable_folder
+from atomlens.cli.outputs import check_folder, emit, exit_code, usable_folder
 from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
 from atomlens.cli.settings import read_assignments
@@ -97,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(unknown_name("study", options.study, STUDIES))
     if options.out is None:
         raise SettingsError("A study writes figures and tables: name a folder with --out.")
+    check_folder(options.out)
     if options.limit is not None and options.limit < 1:
         raise SettingsError(f"--limit {options.limit}: it must be 1 or more.")
     study = make_study(STUDIES[options.study], options.assignments)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.tables import cells_of, long_rows, summary_rows, table_frame
 from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.printing import kind_of_object
-from atomlens.structures.doubts import Doubts
+from atomlens.structures.doubts import NO_DOUBTS, Doubts
 from atomlens.targets import Target, target_places, value_slices
 
 if TYPE_CHECKING:
@@ -81,17 +81,60 @@ class Prediction:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return the row of one input, as `to_records` has it."""
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, index: str) -> "pd.Series[Any]": ...
+
+    def __getitem__(self, index: int | str) -> "dict[str, Any] | pd.Series[Any]":
+        """Return the row of one input, as `to_records` has it, or a column of `to_frame`.
+
+        Raises:
+            SettingsError: there is no such column.
+        """
+        if isinstance(index, str):
+            frame = self.to_frame()
+            if index not in frame:
+                raise SettingsError(unknown_name("column of the prediction", index, frame))
+            return frame[index]
         if not isinstance(index, int | np.integer):
             raise SettingsError(
-                f"A prediction is asked for a row by its number, and this is "
-                f"{kind_of_object(index)}; `to_frame` gives a table to choose rows of."
+                f"A prediction is asked for a row by its number or a column by its name, and this "
+                f"is {kind_of_object(index)}; `to_frame` gives a table to choose rows of."
             )
         return cells_of(self).record(range(len(self))[index])
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.to_records())
+
+    def of_nothing(self) -> "Prediction":
+        """Return one failed input of the same targets, which has the columns of all others."""
+        nothing = np.full((1, self.values.shape[1]), np.nan)
+        return replace(
+            self,
+            names=("",),
+            formulas=("",),
+            n_atoms=np.zeros(1, dtype=np.int64),
+            values=nothing,
+            std=nothing,
+            interval_low=nothing,
+            interval_high=nothing,
+            probabilities=tuple(
+                None if shares is None else np.full((1, shares.shape[1]), np.nan)
+                for shares in self.probabilities
+            ),
+            errors=("there is no input",),
+            doubts=(NO_DOUBTS,),
+            unlike=None if self.unlike is None else np.full(1, np.nan),
+            seen=(),
+            carried=(),
+            spread=None if self.spread is None else nothing,
+            ordered_models=None if self.ordered_models is None else np.zeros(1, dtype=np.int64),
+            conformers=None if self.conformers is None else np.zeros(1, dtype=np.int64),
+            sources=("",),
+            index=None,
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -265,8 +308,8 @@ class Prediction:
         the points of a spectrum do; several forms of one (``disorder``, ``conformers``) are one
         row.
 
-        The columns are those of `to_rows`, and for each number the ends of its 90 % interval,
-        ``_low`` and ``_high``. The points of a spectrum stand in a column called as its grid is
-        (``energy``).
+        The columns are those of `to_rows`, also where there is no input at all, and for each number
+        the ends of its 90 % interval, ``_low`` and ``_high``. The points of a spectrum stand in a
+        column called as its grid is (``energy``).
         """
         return table_frame(self)

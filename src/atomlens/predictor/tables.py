@@ -240,6 +240,9 @@ def table_frame(prediction: "Prediction") -> "pd.DataFrame":
     """Return the table of `Prediction.to_frame`."""
     import pandas as pd
 
+    if not len(prediction):
+        nothing = table_frame(prediction.of_nothing()).iloc[:0]
+        return nothing if prediction.index is None else nothing.set_index(prediction.index)
     if prediction.has_spectra:
         counts = [_row_count(prediction, i) for i in range(len(prediction))]
         index = None if prediction.index is None else prediction.index.repeat(counts)
@@ -248,12 +251,15 @@ def table_frame(prediction: "Prediction") -> "pd.DataFrame":
     rows = [cells.row(i, intervals=True) for i in range(len(prediction))]
     frame, names = pd.DataFrame(rows, index=prediction.index), cells.names
     texts = [names[word] for word in ("source", "formula", "seen_in", "warning", "error")]
-    for column in (*texts, *(t.name for t in prediction.targets if t.classes)):
+    texts += [target.name for target in prediction.targets if target.classes]
+    for column in texts:
         if column in frame:
             frame[column] = frame[column].fillna("")
     if names["n_atoms"] in frame:
         frame[names["n_atoms"]] = prediction.n_atoms
-    return frame
+    numbers = {**cells.numbers(0, intervals=True), **cells.unlike(0)}
+    numbers = {column: float for column in numbers if column not in texts}
+    return frame.astype(numbers)  # where all failed, too
 
 
 def _row_count(prediction: "Prediction", i: int) -> int:

@@ -318,9 +318,7 @@ def _plan_of(asked: ScreenSettings) -> _Plan:
         forms=forms,
         rounded=by is not None and by.names <= of_models,
     )
-    as_numbers = {
-        header for header, name in columns.carried.items() if name in wish.as_numbers
-    }
+    as_numbers = {header for header, name in columns.carried.items() if name in wish.as_numbers}
     job = ScreenJob(
         models=tuple(
             (label, str(model_place(one).absolute()))

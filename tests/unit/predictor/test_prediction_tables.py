@@ -1,9 +1,13 @@
 """The rows of a prediction."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import pytest
 
+from atomlens.errors import SettingsError
 from atomlens.predictor.ordered import one_row_each
 from atomlens.predictor.prediction import Prediction
 from atomlens.structures.doubts import NO_DOUBTS, Doubts
@@ -84,6 +88,58 @@ def test_a_frame_has_one_row_per_input_with_interval() -> None:
     assert frame["gap_high"].tolist()[2] == 2.4
     assert frame["error"].tolist() == ["", "what is this?", ""]
     assert frame["gap"].isna().tolist() == [False, True, False]
+
+
+def test_a_column_is_asked_for_by_its_name_and_a_row_by_its_number() -> None:
+    index = pd.Index(["c", "a", "b"])
+    found = prediction(Target(name="gap", unit="eV"), index=index)
+    assert found[-1]["gap"] == 2.0
+    assert found["gap"].to_dict() == pytest.approx({"c": 1.0, "a": NAN, "b": 2.0}, nan_ok=True)
+    assert found["gap_std"].equals(found.to_frame()["gap_std"])
+    with pytest.raises(SettingsError, match="no column of the prediction 'gapp'"):
+        found["gapp"]
+    with pytest.raises(SettingsError, match="row by its number or a column by its name"):
+        found[0:1]  # type: ignore[call-overload]
+
+
+def test_a_prediction_of_nothing_has_the_columns_of_any_other() -> None:
+    gap, cv = Target(name="gap", unit="eV"), Target(name="cv")
+    metal = Target(name="metal", kind="classification", classes=("no", "yes"))
+    spectrum = Target(name="eps", grid=(1.0, 2.0), grid_name="energy")
+    shares = np.array([[0.2, 0.8], [NAN, NAN], [0.6, 0.4]])
+    classes = {"values": np.array([[1.0], [NAN], [0.0]]), "probabilities": (shares,)}
+    two = np.ones((3, 2))
+    ends = dict.fromkeys(("values", "std", "interval_low", "interval_high"), two)
+    for some in (
+        prediction(gap, unlike=np.array([1.0, NAN, 2.0]), sources=("", "", "")),
+        prediction(gap, cv, sources=("", "", "")),
+        prediction(metal, sources=("", "", ""), **classes),
+        prediction(spectrum, sources=("", "", ""), **ends),
+    ):
+        nothing = some.of_nothing()
+        none = replace(
+            nothing,
+            names=(),
+            formulas=(),
+            n_atoms=nothing.n_atoms[:0],
+            values=nothing.values[:0],
+            std=nothing.std[:0],
+            interval_low=nothing.interval_low[:0],
+            interval_high=nothing.interval_high[:0],
+            probabilities=tuple(None if p is None else p[:0] for p in nothing.probabilities),
+            errors=(),
+            doubts=(),
+            unlike=None if nothing.unlike is None else nothing.unlike[:0],
+            sources=(),
+        )
+        assert len(none.to_frame()) == 0
+        assert list(none.to_frame()) == list(some.to_frame())
+
+
+def test_numbers_are_numbers_where_every_input_failed() -> None:
+    failed = prediction(Target(name="gap"), errors=("no", "no", "no"))
+    assert failed["gap"].dtype == float
+    assert failed.to_frame()["gap_std"].isna().all()
 
 
 def test_the_row_of_ordered_models_is_about_the_crystal() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from ase.build import bulk, molecule
 from made_predictors import ETHANOL, EVERY_KIND, METHANE, WATER, make_predictor
@@ -52,7 +53,10 @@ def test_nothing_usable_is_no_crash() -> None:
     found = make_predictor().predict(["NaCl", "CaF2"])
     assert len(found.failures) == 2
     assert found.values.shape == (2, 1)
-    assert make_predictor().predict([]).values.shape == (0, 1)
+    for nothing in ([], pd.DataFrame({"smiles": [], "id": []}), pd.Series([], dtype=str)):
+        none = make_predictor().predict(nothing)
+        assert none.values.shape == (0, 1)
+        assert list(none.to_frame()) == list(found.to_frame())
 
 
 def test_an_input_that_has_no_graph_is_warned_of_like_one_that_cannot_be_read() -> None:

@@ -21,7 +21,7 @@ from atomlens.targets.scaling import TargetScaling
 from study_makers import dataset, make_predictor, trained_on_noise
 
 SIZES = {"n_layers": 1, "n_features": 8, "n_edge_features": 8, "n_heads": 1, "n_hidden": 8}
-H = CLASSES.index("H")
+H, C = CLASSES.index("H"), CLASSES.index("C")
 
 
 def predictor(model: str = "ae-cgcnn-pool", seed: int = 0) -> Predictor:
@@ -58,7 +58,7 @@ def run(*atoms: Atoms, models: tuple[Predictor, ...] | None = None, **settings: 
 def shares(metal_attention: float, n: int = 4) -> ModelShares:
     """Structures with one metal among four atoms, which gets so much of the attention."""
     atoms, attention = np.zeros((2, n, len(CLASSES)))
-    atoms[:, [METAL, H]] = 0.25, 0.75
+    atoms[:, [METAL, C, H]] = 0.25, 0.25, 0.5
     attention[:, [METAL, H]] = metal_attention, 1 - metal_attention
     found = Shares(atoms, attention, attention, attention)
     names = tuple(f"mof {i}" for i in range(n))
@@ -153,7 +153,7 @@ def learned(enrichment: float, controls: float = 1.0, n: int = 30) -> ModelShare
 
     def found(mean: float, seed: int) -> Shares:
         atoms, attention = np.zeros((2, n, len(CLASSES)))
-        atoms[:, METAL] = 0.25
+        atoms[:, [METAL, C, H]] = 0.25, 0.25, 0.5
         noise = 1 + 0.05 * np.random.default_rng(seed).normal(size=n)
         attention[:, METAL] = 0.25 * mean * noise
         return Shares(atoms, attention, attention, attention)
@@ -184,6 +184,15 @@ def test_metals_are_ignored_below_the_limit_and_below_the_controls(
     claim = metals_ignored({"uptake": learned(enrichment, controls)})
     assert (claim.identifier, claim.verdict) == ("A3", verdict)
     assert claim.chance == "1 where attention is even"
+
+
+def test_metals_of_salts_say_nothing_of_frameworks() -> None:
+    rocksalt = bulk("NaCl", "rocksalt", a=5.6)
+    (claim,) = run(rocksalt, bulk("TiC", "rocksalt", a=4.3)).claims
+    assert claim.verdict == "not tested"
+    assert "has a metal and linkers" in claim.evidence
+    (claim,) = run(rocksalt, boxed("C6H6", "Cu"), boxed("C6H6", "Zn")).claims
+    assert "in 2 structures with linkers" in claim.evidence
 
 
 def test_one_framework_and_one_without_shuffled_labels_never_hold() -> None:

@@ -13,7 +13,8 @@ from atomlens.datasets.tables.columns import read_numbers
 from atomlens.datasets.tables.files import headers_of, is_table
 from atomlens.datasets.tables.table import read_table
 from atomlens.errors import AtomlensError, DatasetError, Failure
-from atomlens.predictor.inputs.rows import has_rows, is_packed, plain_columns
+from atomlens.predictor.inputs.rows import has_rows, is_nested, is_packed, plain_columns
+from atomlens.reports.tables import packed, plain
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.parts import FilePart, Pick
@@ -206,7 +207,10 @@ def _rows(given: str, reading: Mapping[str, Any], as_numbers: Collection[str]) -
         failure = Failure(name=path.name, message=str(problem))
         yield Piece("failed", failure, str(path), f"failed {failure.message}")
         return
-    columns = plain_columns(table)
+    columns = {
+        header: [packed(plain(cell)) if is_nested(cell) else cell for cell in cells]
+        for header, cells in plain_columns(table).items()
+    }
     numbers = _numbers_of(columns, str(path), as_numbers, comma_is_decimal=table.comma_is_decimal)
     for row in range(table.n_rows):
         called = table.names[row] or f"row {row + 1}"

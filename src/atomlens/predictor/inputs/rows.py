@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 import numpy as np
 
 from atomlens.datasets.packed import load_packed
+from atomlens.datasets.tables.cells import is_missing
 from atomlens.datasets.tables.files import is_table
 from atomlens.datasets.tables.frames import as_frame, is_frame
 from atomlens.datasets.tables.table import Table, frame_table, read_table
@@ -216,6 +217,10 @@ def _is_table(given: Any) -> bool:
 
 
 def _rows_of(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
+    if is_frame(given) and not len(
+        given
+    ):  # of nothing there is nothing to say, as of an empty list
+        return
     places = options.for_tables()
     in_memory = is_frame(given) or isinstance(given, Mapping)
     where = "DataFrame" if is_frame(given) else "the dictionary"
@@ -264,9 +269,18 @@ def _rows_of(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
 
 
 def plain_columns(table: Table) -> dict[str, list[Any]]:
-    """Return the columns that are carried along: those without lists and dictionaries."""
-    return {h: c for h, c in table.cells.items() if not any(_is_nested(v) for v in c)}
+    """Return the columns that are carried along: not those of lists, dictionaries or structures.
+
+    One that has something else as well stays, its structures left empty.
+    """
+    return {
+        header: [None if is_object(cell) else cell for cell in cells]
+        for header, cells in table.cells.items()
+        if not any(map(is_nested, cells))
+        or not all(is_nested(cell) or is_missing(cell) for cell in cells)
+    }
 
 
-def _is_nested(cell: Any) -> bool:
+def is_nested(cell: Any) -> bool:
+    """Say whether a cell is a list, a dictionary or a structure, and no single thing."""
     return isinstance(cell, dict | list | tuple | np.ndarray) or is_object(cell)

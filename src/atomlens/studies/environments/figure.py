@@ -46,6 +46,7 @@ def draw_environments(rows: Sequence[Row], settings: Mapping[str, object], path:
         names = [f"{r['environment']}  (n = {int(as_number(r['n_atoms'])):,})" for r in chosen]
         axes.set_yticks(range(len(chosen)), names, fontsize=8.5)
         axes.set_ylim(-0.8, len(chosen) - 0.2)
+        axes.locator_params(axis="x", nbins=6)
         axes.set_xlabel(axis_title(settings))
         figure.text(
             0.02,

@@ -70,6 +70,13 @@ class Shares(NamedTuple):
         present = self.atoms > 0
         return np.where(present, self.attention / np.where(present, self.atoms, 1.0), np.nan)
 
+    @property
+    def are_frameworks(self) -> NDArray[np.bool_]:
+        """(n_structures,) which have a metal and linkers: carbon, and hydrogen or a halogen."""
+        has = {name: self.atoms[:, CLASSES.index(name)] > 0 for name in ELEMENT_CLASSES}
+        found: NDArray[np.bool_] = has["metal"] & has["C"] & (has["H"] | has["halogen"])
+        return found
+
     @classmethod
     def of(cls, scores: Sequence[Values], members: Sequence[Members]) -> "Shares":
         """Add up the attention, (n_atoms,) for each structure, over its classes."""

@@ -241,15 +241,19 @@ def _effects(one: ModelShares, intervals: dict[int, Interval], seed: int) -> lis
 
 
 def metals_ignored(models: Mapping[str, ModelShares], suffix: str = "", seed: int = 0) -> Claim:
-    """Return claim A3; every model, by label, is a training of it."""
+    """Return claim A3; every model, by label, is a training of it.
+
+    It is about metal-organic frameworks: what has a metal, carbon, and hydrogen or a halogen. Salts,
+    oxides, carbides and alloys say nothing of it.
+    """
     judged: list[JudgedTraining] = []
     words = []
     for label, one in models.items():
-        if METAL not in one.present:
+        having = one.trained.are_frameworks
+        if not having.any():
             continue
-        having = one.trained.atoms[:, METAL] > 0
         part = drawn_part(
-            f"enrichment of metals in {int(having.sum())} structures",
+            f"enrichment of metals in {int(having.sum())} structures with linkers",
             weighted_mean(one.trained.enrichment[having, METAL]),
             {
                 name: [weighted_mean(n.enrichment[having, METAL]) for n in networks]
@@ -274,7 +278,9 @@ def metals_ignored(models: Mapping[str, ModelShares], suffix: str = "", seed: in
         f"enrichment of metals below {_LIMIT:g}, the upper end of its interval too",
         judged,
         chance="1 where attention is even",
-        reason="" if judged else "no structure that could be used has a metal and another element",
+        reason=""
+        if judged
+        else "no structure that could be used has a metal and linkers: carbon, and hydrogen or a halogen",
         words=words,
     )
 

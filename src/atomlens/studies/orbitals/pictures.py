@@ -28,6 +28,8 @@ _ROWS_A_FIGURE = 4
 _GRID = np.linspace(-1.0, 1.0, 161)
 _WIDTH = 0.14
 """Of the kernel that smooths the distributions."""
+_FEWEST = 8
+"""Molecules; a smoothed distribution of fewer would be the kernel, not them."""
 
 
 def draw_correlations(rows: Sequence[Row], path: Path) -> Path:
@@ -72,12 +74,17 @@ def _draw_panel(axes: "Axes", rows: Sequence[Row], scores: Sequence[str]) -> Non
 
 
 def _draw_line(axes: "Axes", values: NDArray[np.float64], line: int, colour: str) -> None:
-    """Draw a smoothed distribution, every molecule, and the mean with its interval."""
-    density = np.exp(-0.5 * ((_GRID[:, None] - values) / _WIDTH) ** 2).sum(axis=1)
-    height = line + 0.62 * density / density.max()
-    axes.fill_between(_GRID, line, height, color=colour, alpha=0.40, linewidth=0, zorder=2)
-    axes.plot(_GRID, height, color=colour, linewidth=1.0, zorder=2.5)
-    axes.scatter(values, np.full(len(values), line - 0.1), s=9, marker="|", color=colour, lw=0.5)
+    """Draw a smoothed distribution of many, every molecule, and the mean with its interval."""
+    few = len(values) < _FEWEST
+    if not few:
+        density = np.exp(-0.5 * ((_GRID[:, None] - values) / _WIDTH) ** 2).sum(axis=1)
+        height = line + 0.62 * density / density.max()
+        axes.fill_between(_GRID, line, height, color=colour, alpha=0.40, linewidth=0, zorder=2)
+        axes.plot(_GRID, height, color=colour, linewidth=1.0, zorder=2.5)
+    size, width = (60, 1.5) if few else (9, 0.5)
+    places = np.full(len(values), line + 0.15 if few else line - 0.1)
+    axes.scatter(values, places, s=size, marker="|", color=colour, lw=width)
+    axes.text(-1.0, line + 0.3, f"n = {len(values)}", fontsize=8, color=QUIET)
     mean = bootstrap(values)
     if np.isfinite(mean.low):
         axes.plot([mean.low, mean.high], [line, line], color=INK, linewidth=2.2, zorder=4)
