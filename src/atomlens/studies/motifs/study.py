@@ -243,8 +243,8 @@ def _effects(one: ModelShares, intervals: dict[int, Interval], seed: int) -> lis
 def metals_ignored(models: Mapping[str, ModelShares], suffix: str = "", seed: int = 0) -> Claim:
     """Return claim A3; every model, by label, is a training of it.
 
-    It is about metal-organic frameworks: what has a metal, carbon, and hydrogen or a halogen. Salts,
-    oxides, carbides and alloys say nothing of it.
+    It is about metal-organic frameworks: what has a metal, carbon, and hydrogen or a halogen.
+    Salts, oxides, carbides and alloys say nothing of it.
     """
     judged: list[JudgedTraining] = []
     words = []
@@ -280,7 +280,8 @@ def metals_ignored(models: Mapping[str, ModelShares], suffix: str = "", seed: in
         chance="1 where attention is even",
         reason=""
         if judged
-        else "no structure that could be used has a metal and linkers: carbon, and hydrogen or a halogen",
+        else "no structure that could be used has a metal and linkers (carbon, and hydrogen or a "
+        "halogen)",
         words=words,
     )
 
