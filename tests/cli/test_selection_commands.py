@@ -57,19 +57,30 @@ def test_cv_predicts_every_sample_once_by_a_model_that_never_saw_it(
         by_formula.setdefault(row["formula"], set()).add(row["fold"])
     assert {len(folds) for folds in by_formula.values()} == {1}  # no formula on both sides
     folds = _rows(Path("cv/folds.csv"))
-    assert [row["fold"] for row in folds] == ["0", "1", "2", "3", "mean", "std"]
+    assert [row["fold"] for row in folds] == ["0", "1", "2", "3", "mean", "std", "pooled"]
     maes = [float(row["mae"]) for row in folds[:4]]
     assert float(folds[4]["mae"]) == pytest.approx(np.mean(maes))
     assert float(folds[5]["mae"]) == pytest.approx(np.std(maes, ddof=1))
     errors = [abs(float(r["size"]) - float(r["size_true"])) for r in rows]
     pooled = json.loads(Path("cv/summary.json").read_text())["pooled"]["targets"]["size"]
     assert pooled["mae"] == pytest.approx(np.mean(errors))
+    assert float(folds[6]["rmse"]) == pytest.approx(np.sqrt(np.mean(np.square(errors))))
+    assert folds[6]["n"] == "40"
     assert Path("cv/parity.png").is_file()
     for k in range(4):
         split = json.loads(Path(f"cv/fold-{k}/split.json").read_text())
         tested = {r["name"] for r in rows if r["fold"] == str(k)}
         assert len(split["test"]) == 10
         assert not tested & {name.partition("#")[0] for name in split["train"]}
+
+
+def test_a_fold_of_one_sample_has_no_ratio(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _cv(table, "--folds", "40") == 0
+    *folds, mean, _, pooled = _rows(Path("cv/folds.csv"))
+    assert {row["mad_mae"] for row in (*folds[:40], mean)} == {""}
+    assert float(pooled["mad_mae"]) > 0
+    assert float(pooled["r2"]) < 1
+    assert max(map(len, capsys.readouterr().err.splitlines())) < 300
 
 
 def test_cv_goes_on_where_it_was_stopped(table: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,7 @@ from atomlens.predictor import Metrics, Prediction, score
 from atomlens.predictor.evaluation import unseen, without_coverage
 from atomlens.predictor.inputs import gather
 from atomlens.predictor.judged_data import counted_known
-from atomlens.predictor.metrics import RegressionMetrics
+from atomlens.predictor.metrics import ClassificationMetrics, RegressionMetrics
 from atomlens.predictor.ordered import mean_of_forms
 from atomlens.predictor.report import compared_rows, draw_targets
 from atomlens.predictor.skill import without_skill, wrong_coverage
@@ -119,10 +119,14 @@ class CrossValidation:
         return tuple(wrong_coverage(numbers, ALL_FOLDS))
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """Return one row a fold and target, then mean and standard deviation over the folds."""
+        """Return one row a fold and target, then mean and standard deviation over the folds.
+
+        Last stands ``pooled``: all samples together, each predicted once. A fold of one sample has
+        no ``r2`` and no ``mad_mae``.
+        """
         rows: list[dict[str, Any]] = []
         for target in self.dataset.targets:
-            own = [_figures(m, target.name) for m in self.metrics]
+            own = [_figures(m[target.name]) for m in self.metrics]
             rows += [
                 {"target": target.name, "fold": str(k), "n": len(fold), **figures}
                 for k, (fold, figures) in enumerate(zip(self.folds, own, strict=True))
@@ -134,6 +138,9 @@ class CrossValidation:
                     {"target": target.name, "fold": word, "n": None}
                     | {c: float(of(v)) if v else None for c, v in values.items()}
                 )
+            pooled = self.overall["pooled"][target.name]
+            n = sum(len(fold) for fold in self.folds)
+            rows.append({"target": target.name, "fold": "pooled", "n": n, **_figures(pooled)})
         return rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -449,19 +456,26 @@ def _pooled(
     return together, dataset.values[rows]
 
 
-def _figures(metrics: Metrics, target: str) -> dict[str, float | None]:
-    found = metrics[target]
+def _figures(found: RegressionMetrics | ClassificationMetrics) -> dict[str, float | None]:
     names: tuple[str, ...] = ("accuracy", "balanced_accuracy", "f1", "auc")
     if isinstance(found, RegressionMetrics):
         names = ("mae", "rmse", "r2", "mad", "mad_mae", "interval_coverage")
     values = {name: getattr(found, name) for name in names}
+    if isinstance(found, RegressionMetrics) and (found.n_structures or found.n) < 2:
+        values["mad_mae"] = None  # of one sample: any number from 0 to infinity
     return {n: None if v is None or not np.isfinite(v) else float(v) for n, v in values.items()}
+
+
+_MOST_FOLDS = 10
+"""Folds that a sentence names."""
 
 
 def _called(numbers: Sequence[str], n_folds: int) -> str:
     """Return in words which folds are meant."""
     if len(numbers) == n_folds:
         return "every fold"
+    if len(numbers) > _MOST_FOLDS:
+        return f"{len(numbers)} of {n_folds} folds ({', '.join(numbers[:_MOST_FOLDS])} ...)"
     return f"fold{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
 
 

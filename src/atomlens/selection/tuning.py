@@ -106,7 +106,7 @@ class Tuning:
     def to_rows(self) -> list[dict[str, Any]]:
         """Return one row a trial."""
         return [
-            {"trial": t.number, "state": t.state, self.objective: t.value}
+            {"trial": t.number + 1, "state": t.state, self.objective: t.value}
             | t.settings
             | {"seconds": round(t.seconds, 1)}
             | ({"problem": t.problem} if any(other.problem for other in self.trials) else {})
@@ -428,7 +428,7 @@ def _draw(found: Tuning, path: Path) -> None:
     done = [t for t in found.trials if t.state == "complete" and t.value is not None]
     cut = [t for t in found.trials if t.state == "pruned" and t.value is not None]
     with new_figure(path, (6.0, 3.6)) as figure:
-        axes = figure.add_axes((0.13, 0.16, 0.84, 0.78))
+        axes = figure.add_axes((0.15, 0.16, 0.82, 0.78))
         values = np.array([t.value for t in done], dtype=float)
         numbers = [t.number + 1 for t in done]
         axes.plot(numbers, values, "o", color="#2563a8", label="complete", markersize=5)
@@ -444,6 +444,8 @@ def _draw(found: Tuning, path: Path) -> None:
         axes.step(
             numbers, np.minimum.accumulate(values), where="post", color="#1d242b", label="best"
         )
+        axes.locator_params(axis="x", integer=True)
+        axes.ticklabel_format(axis="y", useOffset=False)
         axes.set_xlabel("trial")
         axes.set_ylabel(found.objective)
         axes.legend(frameon=False)
