@@ -144,7 +144,7 @@ _MARKS = (
     ((b"\xff\xfe", b"\xfe\xff"), "utf-16"),
 )
 """First bytes that say in which encoding a text is."""
-_LATIN = {
+_LATIN: dict[tuple[bool, ...], str] = {
     (False, True, True, True): "utf-32-le",
     (True, True, True, False): "utf-32-be",
     (False, True, False, True): "utf-16-le",
