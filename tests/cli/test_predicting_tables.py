@@ -93,7 +93,7 @@ def test_a_column_with_a_list_in_one_row_is_carried_along(model: str, kind: str)
                "tag == 'a' or tag != 'a'", "--quiet") == 0  # fmt: skip
     for place in (f"p.{kind}", f"s/results.{form}"):
         found = read_rows(place)
-        assert "lists" not in found[0]
+        assert not found[0].get("lists")  # empty in a screening, whose columns are known before
         assert found[0]["tag"] == "a"
         nested = found[1]["tag"]
         assert (json.loads(nested) if isinstance(nested, str) else nested) == [1, {"b": 2}]

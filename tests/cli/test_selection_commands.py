@@ -80,7 +80,6 @@ def test_a_fold_of_one_sample_has_no_ratio(table: Path, capsys: pytest.CaptureFi
     assert {row["mad_mae"] for row in (*folds[:40], mean)} == {""}
     assert float(pooled["mad_mae"]) > 0
     assert float(pooled["r2"]) < 1
-    assert max(map(len, capsys.readouterr().err.splitlines())) < 300
 
 
 def test_cv_goes_on_where_it_was_stopped(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
