@@ -181,7 +181,7 @@ def test_a_prediction_is_a_list_of_rows(model):
     assert found[-1] == found.to_records()[1]
     with pytest.raises(IndexError):
         found[2]
-    with pytest.raises(SettingsError, match="by its number, and this is a slice object"):
+    with pytest.raises(SettingsError, match="by its name, and this is a slice object"):
         found[:1]
 
 
