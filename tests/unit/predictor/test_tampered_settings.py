@@ -47,10 +47,10 @@ def answer(model: Predictor) -> str:
 
 
 def loaded(folder: Path) -> tuple[Predictor | None, str]:
-    """Return the model, or the sentence that refuses it."""
+    """Return the model, or the sentence that refuses it, or tells what it cannot know now."""
     try:
         return load(folder), ""
-    except ModelError as problem:
+    except (ModelError, UserWarning) as problem:  # here a warning is an error
         return None, str(problem)
 
 
