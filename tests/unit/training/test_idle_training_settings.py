@@ -32,7 +32,12 @@ def table(tmp_path: Path) -> Path:
         ("lens", NUMBER, {"target_weights": "y:3"}, "there is one target"),
         ("lens", CLASSES, {"scaling": "none"}, "classes have none"),
         ("geo-cgcnn", NUMBER, {"regularization": 0.1}, "'geo-cgcnn' names no weights to penalise"),
-        ("cgcnn", NUMBER, {"weight_decay": 0.1}, "it belongs to optimizer=adamw or muon, and optimizer is"),
+        (
+            "cgcnn",
+            NUMBER,
+            {"weight_decay": 0.1},
+            "it belongs to optimizer=adamw or muon, and optimizer is",
+        ),
         ("ridge", NUMBER, {"calibration_share": 0.5}, "'ridge' is not trained in steps"),
     ],
 )
