@@ -96,6 +96,7 @@ QUEUE = (
         load=matbench("mp_e_form"),
         settings={
             **_COMMON,
+            "optimizer": "muon",
             "loss": "robust-l1",
             "ensemble": 4,
             "epochs": 30,
