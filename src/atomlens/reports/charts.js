@@ -167,7 +167,7 @@ function drawComposition(root, structure, mode, tables) {
   root.replaceChildren(
     element("div", { class: "shares" }, ...rows.map((row) => element("span",
       { style: `flex:${row.share};background:${row.fill};color:${Colours.ink(row.fill)}`, title: `${row.symbol} ${(100 * row.share).toFixed(1)} %` },
-      row.share > 0.12 ? `${row.symbol} ${(100 * row.share).toFixed(0)} %` : row.share > 0.04 ? row.symbol : ""))),
+      row.share > 0.2 ? `${row.symbol} ${(100 * row.share).toFixed(0)} %` : row.share > 0.04 ? row.symbol : ""))),
     element("p", { class: "quiet" }, "Shares of the atoms, and below the mean score of one atom of each element:"),
     element("div", { class: "bars" }, ...rows.flatMap((row) => [
       element("span", {}, `${row.symbol} × ${row.n}`),
