@@ -51,7 +51,7 @@ from atomlens.neighbors import make_builder
 from atomlens.neighbors.pack import build_store
 from atomlens.nn.additive import Absence
 from atomlens.studies.statistics import drawing
-from atomlens.training.optimizer import Muon
+from atomlens.training.optimizer import Muon, inner_matrices
 
 BASE = "lens"
 SIZE = {"n_layers": 4, "n_features": 64}
@@ -249,10 +249,7 @@ class Trainer:
         adam: dict[str, Any] = {"betas": (0.9, 0.98), "weight_decay": 1e-5, "fused": True}
         if self.variant.optimizer == "adamw":
             return torch.optim.AdamW(self.parameters, **adam)
-        outer = self.model.outer_layers
-        inner = [
-            p for n, p in self.model.named_parameters() if p.ndim == 2 and not n.startswith(outer)
-        ]
+        inner = inner_matrices(self.model)
         ids = {id(p) for p in inner}
         others = {"params": [p for p in self.parameters if id(p) not in ids], "weight_decay": 1e-5}
         return Muon(inner, [others], **adam)

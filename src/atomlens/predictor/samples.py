@@ -329,9 +329,7 @@ def _packed_ascending(digests: NDArray[np.uint64]) -> tuple[NDArray[Any], NDArra
     rests[: len(digests)] = numbers & np.uint64(2**_REST_BITS - 1)
     pairs = (rests[::2] << np.uint64(_REST_BITS)) | rests[1::2]
     smallest = np.min_scalar_type(int(counts.max()))
-    return counts.astype(smallest), np.ascontiguousarray(
-        pairs.astype(">u8").view(np.uint8).reshape(-1, _ALL_BYTES)[:, 1:]
-    )
+    return counts.astype(smallest), _packed(pairs << np.uint64(8), _ALL_BYTES - 1)
 
 
 def _unpacked_ascending(counts: NDArray[Any], pairs: NDArray[Any]) -> NDArray[np.uint64]:
@@ -345,9 +343,7 @@ def _unpacked_ascending(counts: NDArray[Any], pairs: NDArray[Any]) -> NDArray[np
         raise ValueError("its counts of digests have another shape")
     if pairs.shape != ((n + 1) // 2, _ALL_BYTES - 1) or pairs.dtype != np.uint8:
         raise ValueError("its digests are other ones than it counts")
-    whole = np.zeros((len(pairs), _ALL_BYTES), dtype=np.uint8)
-    whole[:, 1:] = pairs
-    both = whole.view(">u8").ravel().astype(np.uint64)
+    both = _unpacked(pairs)[0] >> np.uint64(8)
     rests = np.stack([both >> np.uint64(_REST_BITS), both & np.uint64(2**_REST_BITS - 1)], axis=1)
     begins = np.repeat(np.arange(len(counts), dtype=np.uint64), counts.astype(np.int64))
     numbers: NDArray[np.uint64] = (begins << np.uint64(_REST_BITS)) | rests.ravel()[:n]

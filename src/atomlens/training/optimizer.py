@@ -20,9 +20,10 @@ def make_optimizer(
     On CUDA the rate is a tensor there, so that a recorded step can be replayed with another one.
     """
     penalised = {id(p) for p in _penalised(model, settings)}
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    adam, inner = settings.optimizer == "adam", _inner_matrices(model, settings)
-    parameters = [p for p in parameters if id(p) not in {id(q) for q in inner}]
+    adam = settings.optimizer == "adam"
+    inner = inner_matrices(model) if settings.optimizer == "muon" else []
+    turned = {id(p) for p in inner}
+    parameters = [p for p in model.parameters() if p.requires_grad and id(p) not in turned]
     decay = 2 * settings.regularization if adam else settings.weight_decay
     groups = [
         {"params": [p for p in parameters if id(p) in penalised], "weight_decay": decay},
@@ -118,10 +119,8 @@ def orthogonal(matrices: Float[Tensor, "k n m"]) -> Float[Tensor, "k n m"]:
     return x.mT if turned else x
 
 
-def _inner_matrices(model: PropertyModel, settings: TrainSettings) -> list[nn.Parameter]:
+def inner_matrices(model: PropertyModel) -> list[nn.Parameter]:
     """Return the weights that Muon turns: matrices of neither the first nor the last layers."""
-    if settings.optimizer != "muon":
-        return []
     named = model.named_parameters()
     return [
         p
