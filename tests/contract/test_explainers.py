@@ -178,7 +178,8 @@ def answer_by_hand(q: Question, batch: GraphBatch, numbers: np.ndarray) -> float
     target, n = q.target, len(numbers)
     if target.kind == "classification":
         exponents = np.exp(outputs)
-        return float((exponents / exponents.sum(axis=1, keepdims=True)).mean(axis=0)[q.label])
+        logs = np.log((exponents / exponents.sum(axis=1, keepdims=True)).mean(axis=0))
+        return float(logs[q.label] - np.delete(logs, q.label).mean())
     values = outputs.mean(axis=0) * STD + (0.0 if target.nonnegative else MEAN)
     if q.trained.scaling.references[0]:
         values = values + np.mean([SHARES.get(z, SHARES[0]) for z in numbers.tolist()])

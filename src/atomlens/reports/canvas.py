@@ -107,15 +107,24 @@ class Mark(NamedTuple):
 
 _MARK = 6.5
 """Width of a mark in points."""
+_ROOM = 8.5
+"""What a mark takes with its lines and the white around them, in points."""
 _LANES = (0, -1, 1, -2, 2, -3, 3)
-"""Where marks stand that would cover each other, in widths from the middle of their bar."""
+"""Where marks stand that would cover each other, in such rooms from the middle of their bar."""
 
 
-def add_marks(axes: "Axes", marks: Sequence[Mark]) -> None:
+def add_marks(
+    axes: "Axes", marks: Sequence[Mark], intervals: Sequence[tuple[float, float, int]] = ()
+) -> None:
     """Draw marks so that each can be seen, beside the others and on a bar of any colour.
 
     Where the axes stand and their limits must be known before; the limits grow where a mark is
     beyond them.
+
+    Args:
+        axes: Where bars and intervals are drawn already.
+        marks: What is to be drawn.
+        intervals: Ends and row of the lines in the middle of bars, which no mark shall hide.
     """
     from matplotlib.patheffects import withStroke
 
@@ -127,13 +136,16 @@ def add_marks(axes: "Axes", marks: Sequence[Mark]) -> None:
     axes.set_xlim(min(low, min(values) - room), max(high, max(values) + room))
     axes.get_ylim()  # settles limits that nobody set: else transforms are of empty axes
     origin, right, down = axes.transData.transform([(0, 0), (1, 0), (0, 1)]) * 72 / axes.figure.dpi
-    across, step = right[0] - origin[0], _MARK / abs(down[1] - origin[1])
+    across, step = right[0] - origin[0], _ROOM / abs(down[1] - origin[1])
+    half = _ROOM / 2 / across
     taken: dict[int, list[tuple[float, int]]] = {}
     for mark in marks:
         heights: list[float] = []
         for x, row in mark.points:
             there = taken.setdefault(row, [])
-            near = {lane for other, lane in there if abs(other - x) * across < _MARK}
+            near = {lane for other, lane in there if abs(other - x) * across < _ROOM}
+            if any(row == own and low - half < x < high + half for low, high, own in intervals):
+                near.add(0)
             lane = next((n for n in _LANES if n not in near), 0)
             there.append((x, lane))
             heights.append(row + lane * step)

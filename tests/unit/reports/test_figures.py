@@ -239,3 +239,17 @@ def test_marks_on_a_bar_do_not_cover_each_other(tmp_path: Path) -> None:
     np.testing.assert_allclose(offsets[:, 0], [p[0] for m in marks for p in m.points])
     assert low < offsets[:, 0].min()
     assert offsets[:, 0].max() < high
+
+
+def test_a_mark_stands_beside_the_interval_of_its_bar_and_not_on_it(tmp_path: Path) -> None:
+    marks = [Mark("control", "s", ACCENT, [(0.95, 0), (0.5, 0), (0.95, 1)])]
+    with new_figure(tmp_path / "marks.png", (4.0, 3.0)) as figure:
+        axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+        axes.barh([0, 1], [1.0, 1.0], height=0.6)
+        add_marks(axes, marks, [(0.9, 1.1, 0), (1.2, 1.4, 1)])
+        offsets = np.asarray(axes.collections[0].get_offsets())
+        seen = axes.transData.transform(offsets) * 72 / figure.dpi
+        middle = axes.transData.transform((0, 0))[1] * 72 / figure.dpi
+        width = np.sqrt(axes.collections[0].get_sizes()[0])
+    assert abs(seen[0, 1] - middle) > 0.99 * width
+    assert offsets[1:, 1].tolist() == [0, 1]  # these hide nothing

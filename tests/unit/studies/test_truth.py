@@ -21,6 +21,7 @@ from atomlens.predictor import Predictor
 from atomlens.predictor.inputs import gather
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import StudyInput
+from atomlens.studies.faithful.asked import Asked
 from atomlens.studies.truth.known import known_of
 from atomlens.studies.truth.scores import auroc, kendall, pearson, top_one
 from atomlens.studies.truth.study import ASIDE, TAUGHT, TruthSettings, TruthStudy
@@ -177,8 +178,6 @@ def lens_predictor(**target: object) -> Predictor:
 
 
 def test_a_model_that_says_the_true_terms_scores_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    from atomlens.studies.faithful.asked import Asked
-
     data = load_dataset("emt-alloys", limit=4)
     truth = np.concatenate(data.node_labels)
     monkeypatch.setattr(Asked, "scores", lambda self, method: (2 * truth + 1, truth[None]))
@@ -195,6 +194,30 @@ def test_a_model_that_says_the_true_terms_scores_one(monkeypatch: pytest.MonkeyP
     assert 0 < table < 1
     assert rows["contribution", "pearson"]["table by element"] == pytest.approx(table)
     assert "transfers aside' is left out" in " ".join(result.notes)  # four alloys are too few
+
+
+def test_what_hydrogens_hand_to_their_atoms_does_not_count_with_hydrogens_folded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = load_dataset("crippen-logp", limit=6)
+    said = []
+    for structure, own in zip(data.structures, data.node_labels, strict=True):
+        handed, amount = own.copy(), np.random.default_rng(0).normal(size=len(own))
+        for first, second in find_bonds(structure).tolist():
+            if structure.atomic_numbers[first] == 1 != structure.atomic_numbers[second]:
+                handed[[first, second]] += (amount[first], -amount[first])
+        said.append(handed)
+    scores = np.concatenate(said)
+    monkeypatch.setattr(Asked, "scores", lambda self, method: (scores, scores[None]))
+    model = lens_predictor(name=data.targets[0].name, extensive=True)
+    found = TruthStudy(TruthSettings(methods="contribution")).run(
+        StudyInput(models=(model,), data=data)
+    )
+    rows = [r for r in found.tables["truth"] if r["method"] == "contribution"]
+    for metric, best in (("pearson", 1), ("tau", 1), ("top three", 1)):
+        by = {r["hydrogens"]: r["value"] for r in rows if r["metric"] == metric}
+        assert by["folded"] == pytest.approx(best)
+        assert by["as they are"] < 0.9
 
 
 def test_the_published_score_is_taken_over_molecules_with_the_answer_yes(packed: Path) -> None:
@@ -276,8 +299,6 @@ def test_orbitals_are_a_truth_for_each_of_their_targets_in_a_model(
 
 
 def test_sizes_count_where_the_truth_has_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
-    from atomlens.studies.faithful.asked import Asked
-
     study = TruthStudy(TruthSettings(methods="contribution"))
     data = study.read(["orbitals"])
     assert data is not None
@@ -394,8 +415,6 @@ def test_so_many_elements_that_everything_could_be_handed_on_are_left_out() -> N
 
 def test_what_totals_determine_is_judged_beside_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The truth but for transfers is right in this score, and wrong in the other."""
-    from atomlens.studies.faithful.asked import Asked
-
     data = load_dataset("emt-alloys", limit=60)
     rest = Transfers(data.structures).aside(np.concatenate(data.node_labels))
     monkeypatch.setattr(Asked, "scores", lambda self, method: (rest, rest[None]))

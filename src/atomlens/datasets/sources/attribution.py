@@ -13,7 +13,7 @@ import io
 import os
 import pickle
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -301,15 +301,27 @@ def _by_smarts(
     rationales = []
     for row, text in enumerate(smiles):
         molecule = Chem.MolFromSmiles(text)
-        places = [molecule.GetSubstructMatches(m) if molecule is not None else () for m in motifs]
-        n_atoms = 0 if molecule is None else molecule.GetNumAtoms()
-        found = [
-            np.isin(np.arange(n_atoms), list(chain(*chosen)))
-            for chosen in product(*(_unions(own) for own in places))
-        ]
-        y[row] = bool(found)
-        rationales.append(np.array(found, dtype=np.float64).T if found else np.zeros((n_atoms, 1)))
+        own = np.zeros((0, 1)) if molecule is None else motif_rationales(molecule, motifs)
+        y[row] = own.any()
+        rationales.append(own)
     return y, tuple(rationales)
+
+
+def motif_rationales(molecule: Any, motifs: Sequence[Any]) -> NDArray[np.float64]:
+    """(n_atoms, n_rationales) Which atoms say that a molecule has several motifs; none: zeros.
+
+    As published: of each motif, one place or any union of places.
+
+    Args:
+        molecule: Of rdkit.
+        motifs: Of rdkit, from SMARTS.
+    """
+    places = [molecule.GetSubstructMatches(motif) for motif in motifs]
+    atoms = np.arange(molecule.GetNumAtoms())
+    found = [
+        np.isin(atoms, list(chain(*chosen))) for chosen in product(*(_unions(p) for p in places))
+    ]
+    return np.array(found, dtype=np.float64).T if found else np.zeros((len(atoms), 1))
 
 
 def _unions(places: tuple[tuple[int, ...], ...]) -> list[frozenset[int]]:

@@ -55,7 +55,16 @@ def draw_faithful(rows: Sequence[Row], path: Path, about: str = "") -> Path:
             left=1.75 / width, right=1 - 0.15 / width, top=1 - 0.65 / height, bottom=1.15 / height
         )
         for axes, meaning in zip(panels, meanings, strict=True):
-            add_marks(axes, _marks([r for r in rows if r["meaning"] == meaning], methods))
+            own = [r for r in rows if r["meaning"] == meaning]
+            intervals = [
+                (
+                    as_number(r["deletion_low"]),
+                    as_number(r["deletion_high"]),
+                    methods.index(str(r["method"])),
+                )
+                for r in own
+            ]
+            add_marks(axes, _marks(own, methods), intervals)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="lower center", ncols=4, frameon=False, fontsize=8.5)
         figure.text(

@@ -31,21 +31,28 @@ def draw_truth(rows: Sequence[Row], path: Path) -> Path:
         width = left + 4.8
         axes = figure.add_axes((left / width, 0.95 / height, 4.6 / width, (height - 1.4) / height))
         plain_axes(axes)
+        intervals: list[tuple[float, float, int]] = []
         for y, row in zip(places, rows, strict=True):
             value = as_number(row["value"])
             chance = not any(np.isfinite(as_number(row.get(f"table {t}"))) for t in TABLES)
             chance |= str(row["method"]).endswith(UNTRAINED)
             axes.barh(y, value, height=0.6, color="#c9ccd1" if chance else "#0072b2", zorder=1)
-            axes.plot([as_number(row["low"]), as_number(row["high"])], [y, y], color=INK, zorder=3)
+            ends = as_number(row["low"]), as_number(row["high"])
+            axes.plot(ends, [y, y], color=INK, zorder=3)
+            intervals.append((*ends, y))
         named = {**headings, **dict(zip(places, (str(r["method"]) for r in rows), strict=True))}
         ticks = axes.set_yticks(list(named), list(named.values()), fontsize=9)
         for tick, y in zip(ticks, named, strict=True):
             if y in headings:
                 tick.label1.set_fontweight("bold")
-        axes.invert_yaxis()
+        axes.set_ylim(len(rows) + len(headings) - 0.4, -0.6)
         axes.axvline(0, color=INK, linewidth=0.8)
-        add_marks(axes, _marks(rows, places))
-        axes.set_xlabel(f"{rows[0]['metric']} inside a structure, 95 % intervals", color=QUIET)
+        add_marks(axes, _marks(rows, places), intervals)
+        axes.set_xlabel(
+            f"{rows[0]['metric']} inside a structure, 95 % intervals; grey: without a trained network",
+            color=QUIET,
+            fontsize=8.5,
+        )
         handles, labels = axes.get_legend_handles_labels()
         if handles:
             figure.legend(handles, labels, loc="lower center", ncols=3, frameon=False, fontsize=8.5)

@@ -32,6 +32,7 @@ from atomlens.studies.faithful.orders import TABLES, Environment, environments, 
 from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import bootstrap
 from atomlens.studies.truth.known import (
+    HYDROGEN,
     ORBITALS,
     Known,
     Truth,
@@ -233,10 +234,15 @@ class _Judged:
         self.asked = Asked.about(predictor, structures, known.target, YES if classes else None)
         self.structures, self.truth = structures, known.truth
         self.positive = np.array([bool((t != 0).any()) for t in self.truth])
-        self.folding: list[Indices | None] = [
-            None if known.by_size else _folds(s, len(t))
+        self.folding = [
+            _folds(s, len(t), terms=known.metrics is TERMS)
             for s, t in zip(structures, self.truth, strict=True)
         ]
+        self.folds = not known.by_size and any(len(f) > len(np.unique(f)) for f in self.folding)
+        self.folded_truth = tuple(
+            t if len(t) < len(f) else np.stack([_folded(own, f) for own in t.T], axis=1)
+            for t, f in zip(self.truth, self.folding, strict=True)
+        )
         whole = all(len(t) == n for t, n in zip(self.truth, structures.n_atoms, strict=True))
         self.transfers: Transfers | None = None
         if known.metrics is TERMS and whole:
@@ -251,7 +257,7 @@ class _Judged:
         said = self.asked.values
         self.error = np.nan
         if classes:
-            right = np.mean((said > 0.5) == (values[:, 0] == YES))
+            right = np.mean((said > 0) == (values[:, 0] == YES))
             self.error = float(1 - right)
             self.notes.append(f"{name} is right on {100 * right:.1f} % of these structures.")
         elif np.isfinite(values[:, 0]).all():
@@ -317,14 +323,14 @@ class _Judged:
         return np.concatenate([t.mean(axis=1) for t in self.truth])
 
     def _scored(self, method: str, scores: Values, by_table: dict[str, Values]) -> list[Row]:
-        folds = any(f is not None for f in self.folding)
         rows: list[Row] = []
-        for folded in (False, True) if folds else (False,):
+        for folded in (False, True) if self.folds else (False,):
+            truth = self.folded_truth if folded else self.truth
             parts = self._cut(scores, folded)
             table_parts = {t: self._cut(own, folded) for t, own in by_table.items()}
             for number, (metric, score) in enumerate(self.known.metrics.items()):
                 rows.append(
-                    self._row(method, metric, score, self.truth, parts, table_parts)
+                    self._row(method, metric, score, truth, parts, table_parts)
                     | {
                         "hydrogens": "folded" if folded else "as they are",
                         "main": number == 0 and not folded,
@@ -377,13 +383,9 @@ class _Judged:
     def _cut(self, scores: Values, folded: bool) -> list[Values]:
         """Return the scores of the atoms that the truth is about."""
         parts = np.split(scores, self.structures.offsets[1:-1])
-        found = []
-        for own, truth, owners in zip(parts, self.truth, self.folding, strict=True):
-            whole: Values = own
-            if folded and owners is not None:
-                whole = np.bincount(owners, weights=own, minlength=len(truth)).astype(np.float64)
-            found.append(whole[: len(truth)])
-        return found
+        if folded:
+            return [_folded(own, f) for own, f in zip(parts, self.folding, strict=True)]
+        return [own[: len(truth)] for own, truth in zip(parts, self.truth, strict=True)]
 
     def _spread(self, method: str, scores: Values) -> None:
         """Say how far scores spread where there is nothing to find."""
@@ -398,12 +400,20 @@ class _Judged:
         )
 
 
-def _folds(structure: Structure, n_truth: int) -> Indices | None:
-    """(n_atoms,) the heavy atom of each atom, where the truth is about heavy atoms alone."""
+def _folds(structure: Structure, n_truth: int, *, terms: bool) -> Indices:
+    """(n_atoms,) the atom that each one is folded into: hydrogens into theirs, others stay.
+
+    Where the truth is not about the last atoms, these are the hydrogens. Where it is about all and
+    has a term of each, the hydrogens of molecules are folded on both sides.
+    """
     numbers = structure.atomic_numbers
-    if n_truth == len(numbers):
-        return None
     owners = np.arange(len(numbers))
+    if n_truth == len(numbers):
+        if terms and not structure.pbc.any() and not structure.is_formula:
+            for first, second in find_bonds(structure).tolist():
+                if numbers[first] == HYDROGEN < numbers[second]:
+                    owners[first] = second
+        return owners
     for first, second in find_bonds(structure).tolist():
         if first >= n_truth > second:
             owners[first] = second
@@ -412,6 +422,12 @@ def _folds(structure: Structure, n_truth: int) -> Indices | None:
         apart = np.linalg.norm(structure.positions[:n_truth] - structure.positions[atom], axis=1)
         owners[atom] = int(apart.argmin())
     return owners
+
+
+def _folded(scores: Values, owners: Indices) -> Values:
+    """Return sums over the atoms that are folded into one, for each of those that are left."""
+    sums: Values = np.bincount(owners, weights=scores)[np.unique(owners)]
+    return sums
 
 
 def _usable(
