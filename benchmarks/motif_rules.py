@@ -49,7 +49,9 @@ def main() -> None:
         with whole_file(options.out / f"{name}.npz") as file:
             np.savez_compressed(file, **own)
         yes = own["y"] == 1
-        print(f"{name}: {len(yes)} molecules, {int(yes.sum())} of them with the answer yes; ", end="")
+        print(
+            f"{name}: {len(yes)} molecules, {int(yes.sum())} of them with the answer yes; ", end=""
+        )
         print(f"{len(own['test'])} to test, {int(yes[own['test']].sum())} of them with yes")
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from atomlens.datasets import Dataset, load_dataset
 from atomlens.explain.question import Values
 from atomlens.studies.faithful.asked import Asked
-from atomlens.studies.faithful.orders import environments
+from atomlens.studies.faithful.orders import environments, tables
+from atomlens.studies.truth.hydrogens import folded_sums, hydrogen_owners
 from atomlens.studies.truth.scores import by_structure, pearson
 from atomlens.studies.truth.transfers import Transfers
 from atomlens.training import TrainSettings, train
@@ -67,12 +68,14 @@ def without_a_network(data: Dataset) -> None:
     rest = Transfers(data.structures).aside(truth)
     share = rest.var() / truth.var()
     print(f"{data.name}: {len(data)} structures")
-    print(f"  the smallest terms with the same totals: {alike(data, rest):.3f}, ", end="")
+    print(f"  the smallest terms with the same totals: {both(data, rest)}, ", end="")
     print(f"{100 * share:.1f} % of the variance")
     kinds = {"element": 0, "element and neighbours": 1, "environment": 2}
     known = environments(data.structures)
     for name, number in kinds.items():
         fitted(data, name, np.unique([repr(k) for k in known[number]], return_inverse=True)[1])
+    for name, terms in tables(truth, known, owners(data)).items():
+        print(f"  table of the truth {name}: {both(data, terms)}")
     if data.name == "crippen-logp":
         fitted(data, "the types that logP is made of", crippen_types(data))
 
@@ -94,22 +97,41 @@ def crippen_types(data: Dataset) -> NDArray[np.int64]:
 
 def fitted(data: Dataset, name: str, kinds: NDArray[np.int64]) -> None:
     """Print how like the truth terms by kind are that were fitted to totals, the smallest ones."""
-    owner = np.repeat(np.arange(len(data)), data.structures.n_atoms)
     counts = np.zeros((len(data), int(kinds.max()) + 1))
-    np.add.at(counts, (owner, kinds), 1)
+    np.add.at(counts, (owners(data), kinds), 1)
     square = counts.T @ counts + _RIDGE * np.eye(counts.shape[1])
     terms = np.linalg.solve(square, counts.T @ data.values[:, 0])
     error = np.abs(counts @ terms - data.values[:, 0]).mean()
-    print(f"  fitted to the totals by {name}: {alike(data, terms[kinds]):.3f}, ", end="")
+    print(f"  fitted to the totals by {name}: {both(data, terms[kinds])}, ", end="")
     print(f"rank {np.linalg.matrix_rank(counts)} of {counts.shape[1]}, error {error:.3g}")
 
 
-def alike(data: Dataset, terms: Values) -> float:
+def owners(data: Dataset) -> NDArray[np.int64]:
+    """(n_atoms,) the structure of each atom."""
+    return np.repeat(np.arange(len(data)), data.structures.n_atoms)
+
+
+def both(data: Dataset, terms: Values) -> str:
+    """Return how like the truth terms are; of molecules with hydrogens folded into theirs, too."""
+    text = f"{alike(data, terms):.3f}"
+    if any(structure.pbc.any() for structure in data.structures):
+        return text
+    return f"{text} (hydrogens folded: {alike(data, terms, fold=True):.3f})"
+
+
+def alike(data: Dataset, terms: Values, *, fold: bool = False) -> float:
     """Return the mean correlation with the truth inside a structure."""
     assert data.node_labels is not None
-    truth = [own[:, None] for own in data.node_labels]
+    truth = [np.asarray(own, dtype=np.float64) for own in data.node_labels]
     parts = np.split(terms, data.structures.offsets[1:-1])
-    return float(np.nanmean(by_structure(truth, parts, pearson)))
+    if fold:
+        into = [
+            hydrogen_owners(structure, len(own), terms=True)
+            for structure, own in zip(data.structures, truth, strict=True)
+        ]
+        truth = [folded_sums(own, to) for own, to in zip(truth, into, strict=True)]
+        parts = [folded_sums(own, to) for own, to in zip(parts, into, strict=True)]
+    return float(np.nanmean(by_structure([own[:, None] for own in truth], parts, pearson)))
 
 
 def trained(
@@ -145,9 +167,7 @@ def trained(
     print(
         f"{data.name}, {way} ({epochs} epochs): error {error:.3g} on {len(judged)} of the {part} "
     )
-    print(
-        f"  part, Pearson {alike(judged, scores):.3f}, transfers aside {determined:.3f}", flush=True
-    )
+    print(f"  part, Pearson {both(judged, scores)}, transfers aside {determined:.3f}", flush=True)
 
 
 if __name__ == "__main__":

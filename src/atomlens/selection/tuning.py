@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import AtomlensError, SettingsError, TrainingError, missing_package
@@ -423,29 +424,74 @@ def _optuna() -> Any:
 
 def _draw(found: Tuning, path: Path) -> None:
     """Draw the objective of every trial, and the best so far."""
-    from atomlens.reports.canvas import new_figure
+    from atomlens.reports.canvas import ACCENT, INK, QUIET, WARM, new_figure, plain_axes
 
-    done = [t for t in found.trials if t.state == "complete" and t.value is not None]
-    cut = [t for t in found.trials if t.state == "pruned" and t.value is not None]
-    with new_figure(path, (6.0, 3.6)) as figure:
-        axes = figure.add_axes((0.15, 0.16, 0.82, 0.78))
-        values = np.array([t.value for t in done], dtype=float)
-        numbers = [t.number + 1 for t in done]
-        axes.plot(numbers, values, "o", color="#2563a8", label="complete", markersize=5)
-        if cut:
-            axes.plot(
-                [t.number + 1 for t in cut],
-                np.array([t.value for t in cut], dtype=float),
-                "x",
-                color="#8a949e",
-                label="pruned",
-                markersize=5,
-            )
+    with new_figure(path, (6.0, 3.9)) as figure:
+        axes = figure.add_axes((0.15, 0.24, 0.82, 0.72))
+        plain_axes(axes)
+        known = {state: _values(found, state) for state in ("complete", "pruned")}
+        numbers, values = known["complete"]
+        top = highest_shown(values, known["pruned"][1])
         axes.step(
-            numbers, np.minimum.accumulate(values), where="post", color="#1d242b", label="best"
+            numbers, np.minimum.accumulate(values), where="post", color=INK, label="best", zorder=2
         )
+        looks = {"complete": (ACCENT, "o"), "pruned": (QUIET, "x")}
+        beyond: str | None = "above the axis"
+        for state, (colour, marker) in looks.items():
+            places, own = known[state]
+            inside = own <= top
+            for chosen, shape, label in ((inside, marker, state), (~inside, "^", beyond)):
+                if chosen.any():
+                    axes.plot(
+                        places[chosen],
+                        np.minimum(own[chosen], top),
+                        shape,
+                        color=colour,
+                        label=label,
+                        markersize=5,
+                        clip_on=False,
+                        zorder=3,
+                    )
+            beyond = beyond if inside.all() else None
+        failed = [t.number + 1 for t in found.trials if t.state == "failed"]
+        for number in failed:
+            label = "failed" if number == failed[0] else None
+            axes.axvline(number, color=WARM, linewidth=1, linestyle=":", label=label, zorder=1)
+        axes.set_xlim(0.5, len(found.trials) + 0.5)
+        if np.isfinite(top):
+            axes.set_ylim(top=top)
         axes.locator_params(axis="x", integer=True)
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.set_xlabel("trial")
         axes.set_ylabel(found.objective)
-        axes.legend(frameon=False)
+        figure.legend(loc="lower center", ncols=5, frameon=False, fontsize=8.5)
+
+
+def _values(found: Tuning, state: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return numbers and values of the trials in a state, those whose value is known."""
+    own = [
+        (t.number + 1, t.value) for t in found.trials if t.state == state and t.value is not None
+    ]
+    numbers = np.array([number for number, _ in own], dtype=np.int64)
+    return numbers, np.array([value for _, value in own], dtype=np.float64)
+
+
+_FAR = 4
+"""Times as far above the best as the median is: what a figure has no room for."""
+
+
+def highest_shown(complete: NDArray[np.float64], pruned: NDArray[np.float64]) -> float:
+    """Return where a figure of trials ends, so that one that went astray leaves the others room.
+
+    Infinite where all of them have it.
+
+    Args:
+        complete: (n,) their values
+        pruned: (m,) the last ones that were heard of
+    """
+    if not len(complete):
+        return np.inf
+    best = float(complete.min())
+    top = best + _FAR * (float(np.median(complete)) - best)
+    largest = float(np.concatenate([complete, pruned]).max())
+    return top if best < top < largest else np.inf

@@ -49,7 +49,8 @@ def draw_truth(rows: Sequence[Row], path: Path) -> Path:
         axes.axvline(0, color=INK, linewidth=0.8)
         add_marks(axes, _marks(rows, places), intervals)
         axes.set_xlabel(
-            f"{rows[0]['metric']} inside a structure, 95 % intervals; grey: without a trained network",
+            f"{rows[0]['metric']} inside a structure, 95 % intervals; "
+            "grey: without a trained network",
             color=QUIET,
             fontsize=8.5,
         )

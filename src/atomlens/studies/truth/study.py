@@ -14,7 +14,6 @@ from typing import Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.chemistry.bonds import find_bonds
 from atomlens.datasets.base import Dataset
 from atomlens.datasets.sources import attribution
 from atomlens.datasets.tables.headers import bare_name
@@ -24,15 +23,15 @@ from atomlens.explain.question import Indices, Values
 from atomlens.predictor import Predictor
 from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
 from atomlens.settings import Settings, bounded
-from atomlens.structures.arrays import Structure, StructureArrays
+from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.controls import untrained
 from atomlens.studies.faithful.asked import Asked, has_method
 from atomlens.studies.faithful.orders import TABLES, Environment, environments, tables
 from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import bootstrap
+from atomlens.studies.truth.hydrogens import folded_sums, hydrogen_owners
 from atomlens.studies.truth.known import (
-    HYDROGEN,
     ORBITALS,
     Known,
     Truth,
@@ -235,12 +234,14 @@ class _Judged:
         self.structures, self.truth = structures, known.truth
         self.positive = np.array([bool((t != 0).any()) for t in self.truth])
         self.folding = [
-            _folds(s, len(t), terms=known.metrics is TERMS)
+            hydrogen_owners(s, len(t), terms=known.metrics is TERMS)
             for s, t in zip(structures, self.truth, strict=True)
         ]
-        self.folds = not known.by_size and any(len(f) > len(np.unique(f)) for f in self.folding)
+        self.has_folded = not known.by_size and any(
+            len(f) > len(np.unique(f)) for f in self.folding
+        )
         self.folded_truth = tuple(
-            t if len(t) < len(f) else np.stack([_folded(own, f) for own in t.T], axis=1)
+            t if len(t) < len(f) else np.stack([folded_sums(own, f) for own in t.T], axis=1)
             for t, f in zip(self.truth, self.folding, strict=True)
         )
         whole = all(len(t) == n for t, n in zip(self.truth, structures.n_atoms, strict=True))
@@ -324,7 +325,7 @@ class _Judged:
 
     def _scored(self, method: str, scores: Values, by_table: dict[str, Values]) -> list[Row]:
         rows: list[Row] = []
-        for folded in (False, True) if self.folds else (False,):
+        for folded in (False, True) if self.has_folded else (False,):
             truth = self.folded_truth if folded else self.truth
             parts = self._cut(scores, folded)
             table_parts = {t: self._cut(own, folded) for t, own in by_table.items()}
@@ -384,7 +385,7 @@ class _Judged:
         """Return the scores of the atoms that the truth is about."""
         parts = np.split(scores, self.structures.offsets[1:-1])
         if folded:
-            return [_folded(own, f) for own, f in zip(parts, self.folding, strict=True)]
+            return [folded_sums(own, f) for own, f in zip(parts, self.folding, strict=True)]
         return [own[: len(truth)] for own, truth in zip(parts, self.truth, strict=True)]
 
     def _spread(self, method: str, scores: Values) -> None:
@@ -398,36 +399,6 @@ class _Judged:
             f"{self.name}: the scores of {method} spread {no / max(yes, 1e-300):.2f} times as far "
             "in molecules without anything to find as in the others."
         )
-
-
-def _folds(structure: Structure, n_truth: int, *, terms: bool) -> Indices:
-    """(n_atoms,) the atom that each one is folded into: hydrogens into theirs, others stay.
-
-    Where the truth is not about the last atoms, these are the hydrogens. Where it is about all and
-    has a term of each, the hydrogens of molecules are folded on both sides.
-    """
-    numbers = structure.atomic_numbers
-    owners = np.arange(len(numbers))
-    if n_truth == len(numbers):
-        if terms and not structure.pbc.any() and not structure.is_formula:
-            for first, second in find_bonds(structure).tolist():
-                if numbers[first] == HYDROGEN < numbers[second]:
-                    owners[first] = second
-        return owners
-    for first, second in find_bonds(structure).tolist():
-        if first >= n_truth > second:
-            owners[first] = second
-    lost = np.flatnonzero(owners >= n_truth)
-    for atom in lost.tolist():  # no bond was seen: the nearest heavy atom
-        apart = np.linalg.norm(structure.positions[:n_truth] - structure.positions[atom], axis=1)
-        owners[atom] = int(apart.argmin())
-    return owners
-
-
-def _folded(scores: Values, owners: Indices) -> Values:
-    """Return sums over the atoms that are folded into one, for each of those that are left."""
-    sums: Values = np.bincount(owners, weights=scores)[np.unique(owners)]
-    return sums
 
 
 def _usable(
