@@ -38,5 +38,5 @@ def hydrogen_owners(structure: Structure, n_truth: int, *, terms: bool) -> Indic
 
 def folded_sums(scores: Values, owners: Indices) -> Values:
     """Return sums over the atoms that are folded into one, for each of those that are left."""
-    sums: Values = np.bincount(owners, weights=scores)[np.unique(owners)]
-    return sums
+    sums: Values = np.bincount(owners, weights=scores).astype(np.float64)
+    return sums[np.unique(owners)]

@@ -338,7 +338,7 @@ class _Judged:
                     }
                 )
         if self.transfers is not None:
-            truth, parts, *table_cuts = (
+            rest, parts, *table_cuts = (
                 np.split(self.transfers.aside(own), self.structures.offsets[1:-1])
                 for own in (np.concatenate(self.truth)[:, -1], scores, *by_table.values())
             )
@@ -346,7 +346,7 @@ class _Judged:
                 method,
                 ASIDE,
                 pearson,
-                tuple(own[:, None] for own in truth),
+                tuple(own[:, None] for own in rest),
                 parts,
                 dict(zip(by_table, table_cuts, strict=True)),
             )
