@@ -26,7 +26,7 @@ def draw_truth(rows: Sequence[Row], path: Path) -> Path:
     places, headings = _places(rows)
     longest = max(len(name) for name in (*headings.values(), *(str(r["method"]) for r in rows)))
     left = 0.3 + 0.075 * longest
-    height = 1.5 + 0.34 * (len(rows) + len(headings))
+    height = 1.5 + 0.38 * (len(rows) + len(headings))
     with new_figure(path, (left + 4.8, height)) as figure:
         width = left + 4.8
         axes = figure.add_axes((left / width, 0.95 / height, 4.6 / width, (height - 1.4) / height))
