@@ -1,5 +1,6 @@
 """``python -m atomlens`` is the command ``atomlens``."""
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ _OUT_OF_THE_CALLBACK = 0.05
 def run() -> None:
     """Run the command line as a program: Ctrl-C is quiet from the first moment to the last."""
     sys.unraisablehook = _interrupt_again
+    if sys.stderr is None:  # closed by whoever started this
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - to the end
     try:
         from atomlens.cli import main
 

@@ -249,3 +249,25 @@ def test_an_expression_may_begin_with_a_minus(words: str) -> None:
     options = build_parser(given).parse_args(given)
     assert options.by == "-gap"
     assert options.given == ["qm9", "CCO"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "toy", "--seed", "9" * 400], "is too large"),
+        (["train", "toy", "--limit", "-" + "9" * 400], "is too large"),
+        (["train", "toy", "--epochs", "9" * 5000], "is no whole number"),
+        (["cv", "toy", "--folds", "9" * 40], "is too large"),
+        (["tune", "toy", "--max-minutes", "1e999"], "is too large"),
+        (["explain", "m", "CCO", "--at", "nan"], "is no number"),
+    ],
+)
+def test_a_number_beyond_all_use_is_refused_where_it_is_typed(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert words[-2] in error
+    assert len(error) < 300
+    assert error.count("\n") == 1

@@ -21,8 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: Sequence[str] | None) -> int:
-    from atomlens.cli.guard import run_guarded
-    from atomlens.cli.outputs import replaced_files_told
+    from atomlens.cli.guard import StdoutError, run_guarded, told
+    from atomlens.cli.outputs import (
+        check_results_have_a_place,
+        empty_folders_removed,
+        replaced_files_told,
+    )
     from atomlens.cli.parser import as_options, build_parser
 
     words = as_options(sys.argv[1:] if argv is None else argv)
@@ -30,13 +34,17 @@ def _main(argv: Sequence[str] | None) -> int:
     try:
         options = parser.parse_args(words)
     except SystemExit as stop:  # argparse leaves this way after --help and after an error
-        return stop.code if isinstance(stop.code, int) else 2
-    if options.command is None:
-        parser.print_help()
-        return 0
+        code = stop.code if isinstance(stop.code, int) else 2
+        return run_guarded(lambda _: code, Namespace())
+    except StdoutError as problem:  # of --help
+        return told(problem)
 
     def command(options: Namespace) -> int:
-        with replaced_files_told(options):
+        check_results_have_a_place(options)
+        if options.command is None:
+            parser.print_help()
+            return 0
+        with replaced_files_told(options), empty_folders_removed(options):
             return int(options.run(options))
 
     return run_guarded(command, options)

@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=place_of, metavar="FILE", help="write here instead of to stdout: .json, .txt"
     )
+    parser.set_defaults(out_is_all=True)
     add_common_arguments(parser)
 
 

@@ -1,7 +1,9 @@
 """From exceptions and warnings to exit codes and single sentences on stderr."""
 
 import argparse
+import errno
 import os
+import stat
 import sys
 import traceback
 import warnings
@@ -9,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from atomlens.errors import AtomlensError, TrainingStopped
+from atomlens.errors import AtomlensError, TrainingStopped, WriteError
 from atomlens.printing import origin_of, printable
 
 INTERRUPTED = 130
@@ -20,7 +22,7 @@ def run_guarded(command: Callable[[argparse.Namespace], int], options: argparse.
     try:
         with warnings_as_lines(), compilation_told(quiet=getattr(options, "quiet", False)):
             code = command(options)
-            sys.stdout.flush()
+            flush_stdout()
     except TrainingStopped as stopped:
         say(str(stopped))
         return INTERRUPTED
@@ -28,20 +30,27 @@ def run_guarded(command: Callable[[argparse.Namespace], int], options: argparse.
         say("stopped by you. Finished files are whole; nothing half-written is left behind.")
         return INTERRUPTED
     except BrokenPipeError:
-        _forget_stdout()
+        _forget(sys.stdout)
         return 0
     except Exception as error:
-        if options.debug:
+        if getattr(options, "debug", False):
             traceback.print_exc()
-        say(sentence_of(error))
-        return INTERRUPTED if _was_interrupted(error) else 2
+        return told(error)
     return code
+
+
+def told(error: Exception) -> int:
+    """Say an error in one sentence, and return the exit code that it calls for."""
+    say(sentence_of(error))
+    if isinstance(error, StdoutError):
+        _forget(sys.stdout)
+    return INTERRUPTED if _was_interrupted(error) else 2
 
 
 @contextmanager
 def compilation_told(*, quiet: bool) -> Iterator[None]:
     """Say on a terminal what the first run waits for, and in the end for how long it was."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield
         return
     from atomlens.machine import watch_compilation
@@ -82,10 +91,88 @@ def sentence_of(error: Exception) -> str:
     )
 
 
+class StdoutError(WriteError):
+    """Standard output takes nothing: it is closed, or where it goes is full."""
+
+
+def check_stdout() -> None:
+    """Refuse a standard output that takes nothing, before any work is done for it.
+
+    Raises:
+        StdoutError: it is closed, or where it goes is full.
+    """
+    if sys.stdout is None:
+        raise StdoutError(_not_printed("it is closed"))
+    try:
+        place = sys.stdout.fileno()
+    except (OSError, ValueError):  # a stream of this process, as in a notebook
+        return
+    try:
+        os.write(place, b"")
+        full = hasattr(os, "fstatvfs") and stat.S_ISREG(os.fstat(place).st_mode)
+        if full and os.fstatvfs(place).f_bavail == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as problem:
+        raise StdoutError(_not_printed(_of_system(problem)), problem) from problem
+
+
+def write_stdout(text: str) -> None:
+    """Write a text to standard output.
+
+    Raises:
+        StdoutError: it is closed, or where it goes is full.
+    """
+    if sys.stdout is None:
+        raise StdoutError(_not_printed("it is closed"))
+    with _stdout_named():
+        write(sys.stdout, text)
+
+
+def flush_stdout() -> None:
+    """Send what was printed on its way.
+
+    Raises:
+        StdoutError: where it goes is full.
+    """
+    if sys.stdout is not None:
+        with _stdout_named():
+            sys.stdout.flush()
+
+
+@contextmanager
+def _stdout_named() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # its reader has enough
+        raise
+    except OSError as problem:
+        raise StdoutError(_not_printed(_of_system(problem)), problem) from problem
+
+
+def _not_printed(reason: str) -> str:
+    return (
+        f"standard output takes nothing ({reason}), so no result can be printed. Send it elsewhere."
+    )
+
+
+def _of_system(problem: OSError) -> str:
+    return (problem.strerror or str(problem)).lower()
+
+
 def say(text: str) -> None:
     """Write one line to stderr, signed with the program's name."""
-    write(sys.stderr, f"atomlens: {printable(text)}\n")
-    sys.stderr.flush()
+    write_stderr(f"atomlens: {printable(text)}\n")
+
+
+def write_stderr(text: str) -> None:
+    """Write a text to stderr; nothing where that is closed or full, as nobody can be told."""
+    if sys.stderr is None:
+        return
+    try:
+        write(sys.stderr, text)
+        sys.stderr.flush()
+    except OSError:
+        _forget(sys.stderr)
 
 
 def write(stream: TextIO, text: str) -> None:
@@ -116,10 +203,12 @@ def warnings_as_lines() -> Iterator[None]:
         warnings.showwarning = before
 
 
-def _forget_stdout() -> None:
-    """Point stdout nowhere, so that the interpreter does not complain when it closes it."""
+def _forget(stream: TextIO | None) -> None:
+    """Point stdout or stderr nowhere, so that the interpreter does not complain at its end."""
+    if stream is None:
+        return
     try:
-        target = sys.stdout.fileno()
+        target = stream.fileno()
     except (OSError, ValueError):
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)

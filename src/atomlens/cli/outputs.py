@@ -1,12 +1,12 @@
 """Where results go, and which exit code they call for."""
 
 import argparse
-import sys
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from atomlens.cli.guard import say, write
+from atomlens.cli.guard import check_stdout, say, write_stderr, write_stdout
 from atomlens.errors import Failure, SettingsError
 from atomlens.files import TABLE_SUFFIXES, make_folder, place_of
 from atomlens.printing import file_stem, printable
@@ -17,7 +17,7 @@ _FILES = ("out", "plot", "embedding", "chemiscope", "training_table")
 
 def emit(text: str) -> None:
     """Write a result to stdout, without what a terminal would obey."""
-    write(sys.stdout, printable(text if text.endswith("\n") else f"{text}\n"))
+    write_stdout(printable(text if text.endswith("\n") else f"{text}\n"))
 
 
 def check_folder(path: Path | None) -> None:
@@ -55,10 +55,11 @@ def default_folder(*words: str) -> Path:
 
 
 def add_out_table(parser: argparse.ArgumentParser) -> None:
-    """Add ``--out FILE``."""
+    """Add ``--out FILE``, which takes all results unless ``--format`` asks to print them too."""
     parser.add_argument(
         "--out", type=place_of, metavar="FILE", help=f"write here: {', '.join(TABLE_SUFFIXES)}"
     )
+    parser.set_defaults(out_is_all=True)
 
 
 def check_table_name(out: Path | None) -> None:
@@ -91,6 +92,21 @@ def refuse_to_overwrite(out: Path, inputs: Sequence[str]) -> None:
             raise SettingsError(f"--out {out}: this is an input; give the output another name.")
 
 
+def check_results_have_a_place(options: argparse.Namespace) -> None:
+    """Refuse a standard output that takes nothing, if results of a command go there.
+
+    Where they go to one file alone, as by ``predict --out FILE``, nothing is printed.
+
+    Raises:
+        SettingsError: it is closed, or where it goes is full.
+    """
+    given = vars(options)
+    out = given.get("out")
+    in_one_file = given.get("out_is_all", False) and out is not None and not given.get("format")
+    if not in_one_file:
+        check_stdout()
+
+
 @contextmanager
 def replaced_files_told(options: argparse.Namespace) -> Iterator[None]:
     """Refuse files to write that are inputs; say in the end which of them replaced another."""
@@ -104,6 +120,19 @@ def replaced_files_told(options: argparse.Namespace) -> Iterator[None]:
     for out, old in before.items():
         if old and _file_at(out) != old and not given.get("quiet") and not given.get("resume"):
             say(f"{out} stood there and was replaced.")
+
+
+@contextmanager
+def empty_folders_removed(options: argparse.Namespace) -> Iterator[None]:
+    """Take away the folders of ``--out`` that a command made, and in the end had nothing for."""
+    out = vars(options).get("out")
+    missing = [] if out is None else [p for p in (out, *out.parents) if not os.path.exists(p)]
+    try:
+        yield
+    finally:
+        for place in missing:
+            with suppress(OSError):  # it holds something, is a file, or was never made
+                place.rmdir()
 
 
 def _file_at(path: Path) -> tuple[int, ...]:
@@ -136,7 +165,7 @@ def exit_code(failures: Sequence[Failure], n_inputs: int) -> int:
     else:
         say(f"{len(lines)} of {n_inputs} inputs could not be used:")
         for line in lines:
-            write(sys.stderr, f"  {printable(line)}\n")
+            write_stderr(f"  {printable(line)}\n")
     return 2 if len(lines) >= n_inputs else 1
 
 

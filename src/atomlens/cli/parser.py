@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from atomlens.cli.common import Several
+from atomlens.cli.guard import write_stderr, write_stdout
 from atomlens.cli.reading import add_reading
 from atomlens.errors import AtomlensError
-from atomlens.printing import is_number
+from atomlens.printing import is_number, short
 from atomlens.version import __version__
 from atomlens.words import SETTING_WORDS
 
@@ -64,6 +65,8 @@ _LETTERS = {
     "e": "epochs",
 }
 """Options by the letter that other programs give them."""
+_LARGEST = 2**63
+"""Numbers of options are smaller."""
 _CLOSE = 0.7
 """How like an option a word must be to be taken for it: ``--sead``, not ``--target`` for strict."""
 
@@ -83,7 +86,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print one sentence to stderr and leave with 2."""
         message += self._hint(message)
-        sys.stderr.write(f"{self.prog}: {message}. See `{self.prog} --help`.\n")
+        write_stderr(f"{self.prog}: {message}. See `{self.prog} --help`.\n")
         raise SystemExit(2)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -209,17 +212,28 @@ class Parser(argparse.ArgumentParser):
             return f"; did you mean --set {SETTING_WORDS[settings[0]]}=VALUE"
         return ""
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print a help or a version; a place that takes nothing is told, as of any result."""
+        if file is sys.stdout:
+            write_stdout(message)
+        else:
+            super()._print_message(message, file)
+
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        """Return the value of an argument; say plainly what is no number."""
+        """Return the value of an argument; say plainly what is no number, or one beyond all use."""
         try:
-            return super()._get_value(action, arg_string)
+            value = super()._get_value(action, arg_string)
         except AtomlensError as problem:
             raise argparse.ArgumentError(action, str(problem).rstrip(".")) from None
         except argparse.ArgumentError:
             if action.type not in (int, float):
                 raise
             kind = "whole number" if action.type is int else "number"
-            raise argparse.ArgumentError(action, f"{arg_string!r} is no {kind}") from None
+            raise argparse.ArgumentError(action, f"{short(arg_string)} is no {kind}") from None
+        if isinstance(value, int | float) and not -_LARGEST < value < _LARGEST:
+            words = "too large" if value == value else "no number"
+            raise argparse.ArgumentError(action, f"{short(arg_string)} is {words}")
+        return value
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is None or value in action.choices:

@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from atomlens.cli.common import (
     add_target_options,
     file_options,
 )
-from atomlens.cli.guard import say
+from atomlens.cli.guard import say, write_stderr
 from atomlens.cli.outputs import default_folder, emit, failure_sentence
 from atomlens.cli.reading import Reads
 from atomlens.cli.recipes import GROUPS, RECIPE, recipe_from
@@ -313,9 +312,9 @@ def tell_failures(failures: "Sequence[Failure]", n_samples: int, out: Path) -> N
         return
     say(f"{len(failures)} of {n_samples} samples cannot be used and are left out:")
     for failure in failures[:10]:
-        sys.stderr.write(f"  {failure_sentence(failure)}\n")
+        write_stderr(f"  {failure_sentence(failure)}\n")
     if len(failures) > 10:
-        sys.stderr.write(f"  ... all of them will be in {out / 'failures.json'}\n")
+        write_stderr(f"  ... all of them will be in {out / 'failures.json'}\n")
 
 
 def summary(model: "Predictor", out: Path) -> str:

@@ -1,9 +1,9 @@
 """``atomlens view``: the local application, in the user's browser."""
 
 import argparse
-import sys
 
 from atomlens.cli.common import add_common_arguments
+from atomlens.cli.guard import flush_stdout
 from atomlens.cli.outputs import emit
 from atomlens.cli.reading import Reads, reading_options
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
     def tell(address: str) -> None:
         emit(f"Open {address}\n" if options.quiet else f"Open {address}\nCtrl-C ends it.\n")
-        sys.stdout.flush()
+        flush_stdout()
 
     serve(
         options.models,

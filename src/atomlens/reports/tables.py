@@ -138,7 +138,7 @@ def format_table(records: Sequence[Record]) -> str:
 
     On a terminal, texts are cut in the middle where they are long, or the table is wider than it.
     """
-    widest = _WIDEST if sys.stdout.isatty() else None
+    widest = _WIDEST if sys.stdout is not None and sys.stdout.isatty() else None
     names = column_names(records)
     if not names:
         return "(no rows)\n"
