@@ -155,8 +155,7 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
             n_inputs += len(prediction)
             doubts.hear(prediction)
             progress.count(n_inputs)
-        if len(failures) < n_inputs:
-            journal.finish()
+        journal.finish()
     say_doubts(doubts)
     return exit_code(failures, n_inputs)
 
@@ -185,7 +184,7 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
         prediction = prediction.strictly()
     records = prediction.to_records()
     n_failed = len(prediction.failures)
-    if options.out is not None and n_failed < len(records):
+    if options.out is not None:
         write_table(rows_for(options.out, prediction), options.out)
     if options.format == "json":
         emit(to_json(records))
