@@ -137,3 +137,31 @@ def test_what_a_model_was_trained_on_is_left_out_and_said(
 def test_the_help_names_the_control(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["study", "--help"]) == 0
     assert "training.shuffle_targets=true" in capsys.readouterr().out
+
+
+def test_what_is_no_number_is_an_empty_cell_of_the_report(tmp_path: Path) -> None:
+    from atomlens.cli.study import report
+    from atomlens.studies.base import Effect, StudyResult
+
+    def effect(name: str, value: float, low: float, untrained: float) -> Effect:
+        return Effect(
+            name=name, value=value, low=low, high=2.5, n=4, controls={"untrained": untrained}
+        )
+
+    nan = float("nan")
+    effects = (effect("some", 1.5, 0.5, nan), effect("none", nan, nan, 1.0))
+    shown = report(
+        StudyResult(
+            study="s",
+            question="Is it?",
+            models=("m",),
+            settings={},
+            n_structures=4,
+            effects=effects,
+        ),
+        tmp_path,
+    )
+    assert "nan" not in shown
+    lines = {line.split()[0]: line.split() for line in shown.splitlines() if line.split()}
+    assert lines["some"] == ["some", "1.5", "0.5", "to", "2.5", "4"]
+    assert lines["none"] == ["none", "4", "1"]

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -236,13 +237,16 @@ def report(result: "StudyResult", folder: Path) -> str:
     """Return effects, claims and notes as text."""
     from atomlens.reports.tables import format_table
 
+    def cell(value: float) -> str:
+        return f"{value:.3g}" if isfinite(value) else ""
+
     rows = [
         {
             "effect": e.name,
-            "value": f"{e.value:.3g} {e.unit}".rstrip(),
-            "95 % interval": f"{e.low:.3g} to {e.high:.3g}" if e.low == e.low else "",
+            "value": f"{cell(e.value)} {e.unit}".rstrip() if cell(e.value) else "",
+            "95 % interval": f"{e.low:.3g} to {e.high:.3g}" if isfinite(e.low + e.high) else "",
             "n": e.n,
-            **{name: f"{value:.3g}" for name, value in e.controls.items()},
+            **{name: cell(value) for name, value in e.controls.items()},
         }
         for e in result.effects
     ]

@@ -96,7 +96,10 @@ def _draw_bars(axes: "Axes", rows: Sequence[Row], methods: Sequence[str]) -> Non
         colour = _COLOURS[str(row["verdict"]).partition(":")[0]]
         axes.barh(y, value, height=0.55, color=colour, zorder=1)
         axes.plot([low, high], [y, y], color=INK, linewidth=1.6, zorder=3)
-    axes.set_xlim(left=0)
+    left = min(0.0, axes.get_xlim()[0])  # of intervals that go below nothing, both ends are seen
+    axes.set_xlim(left=left)
+    if left < 0:
+        axes.axvline(0, color=QUIET, linewidth=0.8, zorder=0)
 
 
 def _marks(rows: Sequence[Row], methods: Sequence[str]) -> list[Mark]:
