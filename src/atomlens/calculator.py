@@ -29,6 +29,7 @@ from atomlens.machine import choose_device
 from atomlens.models.lens import Lens
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.inputs import gather
+from atomlens.printing import few
 from atomlens.structures.arrays import Structure, StructureArrays, structure_of
 from atomlens.targets import Target
 
@@ -221,11 +222,11 @@ def _energy_of(model: Predictor, name: str | None) -> tuple[Target, float, bool]
     chosen = [known[name]] if name is not None else [t for t in known.values() if _is_energy(t)]
     if not chosen:
         raise ModelError(
-            f"{model.model_name} predicts no energy of a structure, but {', '.join(known)}; an ASE "
+            f"{model.model_name} predicts no energy of a structure, but {few(known)}; an ASE "
             "calculator needs one (name it with target=... if it is one)."
         )
     if len(chosen) > 1:
-        names = ", ".join(t.name for t in chosen)
+        names = few(t.name for t in chosen)
         raise ModelError(
             f"{model.model_name} predicts several energies: {names}; choose one with target=..."
         )

@@ -7,6 +7,7 @@ text and no endless name leaves the program.
 
 import math
 import re
+from collections.abc import Iterable
 from pathlib import PurePath
 from reprlib import Repr
 from typing import Any
@@ -54,6 +55,17 @@ def one_line(text: str) -> str:
         return text.strip()
     line = encodable(" ".join(text.split()))
     return line if line.isprintable() else "".join(c if c.isprintable() else "?" for c in line)
+
+
+def few(names: Iterable[object], most: int = 12) -> str:
+    """Return the first names and how many more there are, as part of a sentence; ``none`` of none.
+
+    Names come from strangers, and there may be thousands.
+    """
+    known = [str(name) for name in names]
+    first = [cut(one_line(name), 60) for name in known[:most]]
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return (", ".join(first) or "none") + more
 
 
 def cut(text: str, most: int) -> str:

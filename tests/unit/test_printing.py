@@ -9,6 +9,7 @@ from atomlens.errors import AtomlensError, Failure, unknown_name
 from atomlens.printing import (
     cell,
     clean_name,
+    few,
     file_stem,
     one_line,
     percent,
@@ -111,3 +112,12 @@ def test_a_sentence_behind_very_many_blanks_is_still_said() -> None:
 )
 def test_a_share_is_not_rounded_up_to_all(share: float, said: float | None) -> None:
     assert percent(share) == said
+
+
+def test_of_many_names_the_first_are_said_and_the_number_of_the_rest() -> None:
+    assert few([]) == "none"
+    assert few(["a", "b"]) == "a, b"
+    assert few(f"t{i}" for i in range(400)).endswith("t11 and 388 more")
+    assert few("abc", 2) == "a, b and 1 more"
+    assert len(few(["x" * 900] * 30)) < 1000
+    assert "\x1b" not in few(["\x1b[31mred"])

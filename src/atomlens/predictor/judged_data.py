@@ -19,6 +19,7 @@ from atomlens.errors import DatasetError, SettingsError, unknown_name
 from atomlens.predictor.reading import reading_for
 from atomlens.predictor.samples import PARTS, UNKNOWN, find_part
 from atomlens.predictor.trained import TrainedModel
+from atomlens.printing import few
 from atomlens.targets import Target, target_places, value_slices
 from atomlens.units import same_unit
 
@@ -309,8 +310,7 @@ def about_missing_targets(model: TrainedModel, data: Dataset) -> str:
     missing = [t.name for t in model.targets if t not in known]
     if not missing:
         return ""
-    listed = ", ".join(missing)
-    return f"{data.name} has no values of {listed}, so the model is not evaluated on them."
+    return f"{data.name} has no values of {few(missing)}, so the model is not evaluated on them."
 
 
 def matching_values(dataset: Dataset, targets: tuple[Target, ...]) -> Values:
@@ -358,7 +358,7 @@ def _renumber(column: Values, theirs: Target, ours: Target, name: str) -> Values
     if strange:
         raise DatasetError(
             f"{name}: the class {strange[0]!r} of {ours.name!r} is unknown to the model, which "
-            f"knows {', '.join(ours.classes)}."
+            f"knows {few(ours.classes)}."
         )
     table = np.array([ours.classes.index(label) for label in labels], dtype=np.float64)
     known = np.isfinite(column)

@@ -15,7 +15,7 @@ from atomlens.predictor.folder.box import model_place
 from atomlens.predictor.inputs.pieces import carried_headers, pieces_of
 from atomlens.predictor.inputs.rows import check_places_used
 from atomlens.predictor.trained import suited_forms
-from atomlens.printing import kind_of_object
+from atomlens.printing import few, kind_of_object
 from atomlens.reports.tables import check_table, read_rows
 from atomlens.screening.columns import ScreenColumns, model_labels
 from atomlens.screening.expressions import parse
@@ -370,8 +370,8 @@ def _wanted_targets(
         own = [t.name for t in model.targets]
         if not set(own) & set(wanted):
             raise SettingsError(
-                f"target: the model {label} has none of {', '.join(wanted)}; leave the model "
-                f"out, or name one of its own as well ({', '.join(own)})."
+                f"target: the model {label} has none of {few(wanted)}; leave the model "
+                f"out, or name one of its own as well ({few(own)})."
             )
     return wanted
 

@@ -8,6 +8,7 @@ import torch
 
 from atomlens.errors import StudyError
 from atomlens.predictor import Calibration, Predictor
+from atomlens.printing import few
 
 N_UNTRAINED = 3
 """Untrained networks that a study averages over."""
@@ -112,7 +113,7 @@ def refuse_strangers(
         ):
             raise StudyError(
                 f"--shuffled: a control is a {control.model_name} for "
-                f"{', '.join(t.name for t in control.targets)}, and no model of the study is; give "
+                f"{few(t.name for t in control.targets)}, and no model of the study is; give "
                 "the control of a model that is given, or leave it out."
             )
 

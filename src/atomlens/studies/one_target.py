@@ -16,6 +16,7 @@ from atomlens.graphs import GraphBatch
 from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.nn.additive import AdditiveReadout, SelfStandingReadout
 from atomlens.predictor import Predictor
+from atomlens.printing import few
 from atomlens.targets import output_slices, value_slices
 
 
@@ -148,7 +149,7 @@ def mixed_attention(predictor: Predictor) -> str:
     own = any(isinstance(part, readouts) for part in predictor.models[0].modules())
     if not own or len(predictor.targets) < 2:
         return ""
-    names = ", ".join(t.name for t in predictor.targets)
+    names = few(t.name for t in predictor.targets)
     return (
         f"{predictor.model_name}: each of its targets ({names}) has an attention of its own, and "
         'what is shown is their mean; --model MODEL:TARGET (in Python models="MODEL:TARGET") asks '

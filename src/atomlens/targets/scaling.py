@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from atomlens.boundary import number_in
 from atomlens.errors import DatasetError, ModelError, SettingsError
-from atomlens.printing import reason
+from atomlens.printing import few, reason
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target, output_slices, value_slices
 
@@ -236,8 +236,7 @@ def _referenced(reference: str, targets: Sequence[Target]) -> set[str]:
     for name in sorted(chosen):
         if name not in known:
             raise SettingsError(
-                f"reference={reference}: there is no target {name!r}; the targets are "
-                f"{', '.join(known)}."
+                f"reference={reference}: there is no target {name!r}; the targets are {few(known)}."
             )
         if known[name].kind != "regression" or known[name].nonnegative:
             raise SettingsError(

@@ -19,6 +19,7 @@ from atomlens.neighbors.base import GraphBuilder
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.evaluation import about_skill
 from atomlens.predictor.folder import TRAINING
+from atomlens.printing import few
 from atomlens.settings import by_option
 from atomlens.training.checks import check_builder, check_values
 from atomlens.training.data import prepare
@@ -280,7 +281,7 @@ def _taught(
         )
     said.message(
         f"The attention of {n:,} of {len(split.train):,} training samples is taught "
-        f"({', '.join(taught.targets)})."
+        f"({few(taught.targets)})."
     )
     return taught
 

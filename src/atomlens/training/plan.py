@@ -16,7 +16,7 @@ from atomlens.errors import DatasetError, Failure, SettingsError, first_of, warn
 from atomlens.models import MODELS, PropertyModel, model_config, named_model
 from atomlens.neighbors import make_builder
 from atomlens.neighbors.base import GraphBuilder
-from atomlens.printing import shown
+from atomlens.printing import few, shown
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
@@ -51,7 +51,7 @@ def as_dataset(
     if not dataset.targets:
         raise DatasetError(f"{dataset.name}: there is no target to learn. Name one.")
     if not names and len(dataset.targets) > 1:
-        known = ", ".join(t.name for t in dataset.targets)
+        known = few(t.name for t in dataset.targets)
         raise DatasetError(
             f"{dataset.name}: say which target to learn (--target, in Python target=); there are "
             f"{known}."

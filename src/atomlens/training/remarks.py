@@ -18,7 +18,7 @@ from atomlens.datasets.totals import (
 )
 from atomlens.models import PropertyModel
 from atomlens.predictor.samples import PARTS
-from atomlens.printing import counted
+from atomlens.printing import counted, few
 from atomlens.targets import Target, value_slices
 from atomlens.training.settings import TrainSettings
 
@@ -44,7 +44,7 @@ def tell_about_data(
     """Say what of the data is not used, or used in a way that one may not expect."""
     n_empty = len(dataset.without_value)
     if n_empty:
-        names = " and ".join(t.name for t in dataset.targets)
+        names = few((t.name for t in dataset.targets), 5)
         said.warning(
             f"{n_empty} of {n_empty + len(dataset) + len(dataset.failures)} rows have no value of "
             f"{names} and are not used."

@@ -26,7 +26,7 @@ from atomlens.datasets.splits import first_forms
 from atomlens.errors import SettingsError, TrainingError, unknown_name, warn
 from atomlens.graphs import GraphStore
 from atomlens.models.base import ModelOutput, PropertyModel
-from atomlens.printing import shown
+from atomlens.printing import few, shown
 from atomlens.targets import Target, output_slices
 
 _SAMPLE, _ATOM = "sample", "atom"
@@ -64,7 +64,7 @@ def read_taught(path: str | Path, dataset: Dataset) -> TaughtAttention:
     if not named:
         raise TrainingError(
             f"{place}: no column is called as a target that is learned "
-            f"({', '.join(t.name for t in dataset.targets)}); rename one."
+            f"({few(t.name for t in dataset.targets)}); rename one."
         )
     sizes = dict(zip(dataset.structures.names, dataset.structures.n_atoms.tolist(), strict=True))
     shared = _shared_names(dataset)
@@ -220,5 +220,5 @@ def check_teachable(model: PropertyModel, taught: TaughtAttention, targets: int)
     if targets > 1 and not own:
         raise SettingsError(
             f"attention_labels: a {kind} has one attention for all of its {targets} targets, and "
-            f"{', '.join(taught.targets)} would pull it; learn one target, or choose lens."
+            f"{few(taught.targets)} would pull it; learn one target, or choose lens."
         )

@@ -210,6 +210,17 @@ def test_options_find_their_target_as_targets_are_found():
     assert (target.name, target.unit, target.extensive) == ("Gap", "meV", True)
 
 
+@pytest.mark.parametrize("asked", ["eps_re", "EPS-RE", "eps  re"])
+def test_a_name_with_blanks_is_found_however_they_are_written(asked: str) -> None:
+    table = {"eps re [a.u.]": [1.0, 2.0], "eps im": [3.0, 4.0]}
+    (target,) = target_columns(table, [asked], TargetOptions(), "t").targets
+    assert (target.name, target.unit) == ("eps re", "a.u.")
+    with pytest.raises(DatasetError, match="write the whole header"):
+        target_columns({"a b": [1.0], "a-b": [2.0]}, ["a_b"], TargetOptions(), "t")
+    (exact,) = target_columns({"a b": [1.0], "a_b": [2.0]}, ["a_b"], TargetOptions(), "t").targets
+    assert exact.name == "a_b"
+
+
 def test_two_columns_of_one_name_are_told_apart_by_their_headers():
     both = {"gap [eV]": [1.0, 2.0], "gap [meV]": [3.0, 4.0]}
     made = target_columns(both, (), TargetOptions(), "t")

@@ -64,6 +64,15 @@ def test_descending_points_are_turned_round() -> None:
 
 
 @pytest.mark.parametrize(
+    "odd", [10**400, -(10**5000), "x" * 5000], ids=["large", "too large to write", "text"]
+)
+def test_an_entry_beyond_all_numbers_is_told_in_short(odd: object) -> None:
+    with pytest.raises(ValueError, match="entry 2 of 'eps' is ") as told:
+        sound_spectrum([1, 2], [1, odd], ("energy", "eps"))
+    assert len(str(told.value)) < 200
+
+
+@pytest.mark.parametrize(
     ("energy", "eps", "why"),
     [
         ([1, 3, 2], [1, 1, 1], "3 is followed by 2"),
@@ -296,3 +305,11 @@ def test_peaks_of_a_spectrum_are_no_numbers_that_stand_for_nothing(
     rows[2]["eps"] = (-80 / energy**2).tolist()
     load(tmp_path, rows)
     assert not [w for w in recwarn if "far outside" in str(w.message)]
+
+
+def test_a_spectrum_whose_name_has_blanks_is_found_however_they_are_written(
+    tmp_path: Path,
+) -> None:
+    rows = [{"formula": f, "energy": [1, 2], "eps re": [1, 2 + i]} for i, f in enumerate(FORMULAS)]
+    found = load_dataset(write_lines(tmp_path / "s.jsonl", rows), target="eps_re")
+    assert [(t.name, t.is_spectrum) for t in found.targets] == [("eps re", True)]

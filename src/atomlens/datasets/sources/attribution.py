@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from atomlens.boundary import net, read_arrays, read_members, read_text
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError, Failure
-from atomlens.printing import counted, shown
+from atomlens.printing import counted, few, shown
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.structures.options import AS_IT_IS
 from atomlens.targets import Target
@@ -226,7 +226,7 @@ def _why_no_task(folder: Path, place: Path) -> str:
     """Return why a folder without a table of molecules is no task, and what to do."""
     within = sorted(p.parent for p in folder.rglob(f"*{_SMILES}"))
     if within:
-        names = ", ".join(p.relative_to(folder).as_posix() for p in within)
+        names = few(p.relative_to(folder).as_posix() for p in within)
         return f"it holds the tasks {names}; name one, {place / within[0].relative_to(folder)}."
     labelled = sorted(p.name for p in folder.rglob("logic_*_train.csv"))
     if labelled:
@@ -275,7 +275,7 @@ def _unpacked(archive: Path, inside: str) -> Iterator[Path]:
 
 
 def _why_not_inside(tables: list[Path], top: Path, inside: str) -> str:
-    names = ", ".join(p.relative_to(top).as_posix() for p in tables)
+    names = few(p.relative_to(top).as_posix() for p in tables)
     return f"there is no task {inside} in it" + (f", but {names}." if names else ".")
 
 

@@ -43,7 +43,7 @@ from atomlens.datasets.tables.target_doubts import (
     tell_two_units,
 )
 from atomlens.errors import DatasetError, warn
-from atomlens.printing import kind_of_object
+from atomlens.printing import few, kind_of_object
 from atomlens.targets import LARGEST_VALUE
 
 Kind = Literal["regression", "classification"]
@@ -234,7 +234,7 @@ class TypedColumn:
         ]
         texts = [t if t is None or t in classes else same.get(t.lower(), t) for t in texts]
         problems = {
-            row: f"the class {text!r} of {name!r} is none of {', '.join(classes)}; correct it"
+            row: f"the class {text!r} of {name!r} is none of {few(classes)}; correct it"
             for row, text in enumerate(texts)
             if text is not None and text not in classes
         }

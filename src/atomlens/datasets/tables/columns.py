@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.tables.cells import is_missing
 from atomlens.datasets.tables.column_kinds import Kind, TypedColumn
-from atomlens.datasets.tables.headers import bare_name, in_brackets, open_unit, parse_header
+from atomlens.datasets.tables.headers import (
+    bare_name,
+    in_brackets,
+    loosely,
+    open_unit,
+    parse_header,
+)
 from atomlens.datasets.tables.numerals import (
     decimal_comma,
     is_numeral,
@@ -25,7 +31,7 @@ from atomlens.datasets.tables.numerals import (
     thousands_or_decimals,
 )
 from atomlens.errors import DatasetError, MissingTargetError, unknown_name, warn
-from atomlens.printing import cut
+from atomlens.printing import cut, few
 from atomlens.targets import Target
 from atomlens.units import same_unit
 
@@ -369,13 +375,15 @@ def _refuse_missing(
 def _find(wanted: str, names: Mapping[str, str], where: str) -> str:
     """Return the header of a wanted target, called by its name or header in letters of any case.
 
+    ``eps_re`` is ``eps re`` where nothing else is.
+
     Raises:
         DatasetError: there is none, or more than one.
     """
     if wanted in names:
         return wanted
     found: list[str] = []
-    for same in (str, str.lower):
+    for same in (str, str.lower, loosely):
         word = same(wanted.strip())
         found = [
             h for h, n in names.items() if word in (same(n), same(h), same(parse_header(h)[0]))
@@ -384,7 +392,7 @@ def _find(wanted: str, names: Mapping[str, str], where: str) -> str:
             return found[0]
         if found:
             raise DatasetError(
-                f"{where}: {wanted!r} may be any of the columns {', '.join(found)}; write the "
+                f"{where}: {wanted!r} may be any of the columns {few(found)}; write the "
                 "whole header."
             )
     raise MissingTargetError(where, [wanted], set(names.values()))

@@ -6,6 +6,7 @@ said (``mask``); below its first point nothing is ever said.
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from atomlens.datasets.tables.cells import is_missing
 from atomlens.errors import SettingsError, unknown_name
-from atomlens.printing import counted
+from atomlens.printing import counted, shown
 
 Values = NDArray[np.float64]
 Beyond = Literal["hold", "mask"]
@@ -132,12 +133,14 @@ def numbers_of(array: Any, name: str) -> Values:
     if not isinstance(array, list | tuple | np.ndarray):
         if is_missing(array):
             raise ValueError(f"there is no {name!r}; add it")
-        raise ValueError(f"{name!r} is {array!r} and not a list of numbers; correct it")
+        raise ValueError(f"{name!r} is {shown(array)} and not a list of numbers; correct it")
     for place, value in enumerate(array):
         if isinstance(value, bool) or not isinstance(value, int | float | np.number):
             raise ValueError(
-                f"entry {place + 1} of {name!r} is {value!r}, not a number; correct it"
+                f"entry {place + 1} of {name!r} is {shown(value)}, not a number; correct it"
             )
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            raise ValueError(f"entry {place + 1} of {name!r} is {shown(value)}; correct it")
         if not math.isfinite(value):
             raise ValueError(f"entry {place + 1} of {name!r} is {value!r}, a gap; fill or cut it")
     return np.array(array, dtype=np.float64)

@@ -1,7 +1,7 @@
 """What the header of a column says: what the column is, its name and its unit."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from atomlens.printing import clean_name, cut
 from atomlens.units import is_unit
@@ -160,13 +160,6 @@ def is_of_smiles(header: str) -> bool:
     return re.sub("[^a-z]", "", header.lower()) in _SAME_SMILES
 
 
-def listed(headers: Collection[str]) -> str:
-    """Return the first headers of a table and how many more there are, as part of a sentence."""
-    first = [cut(header, 60) for header in list(headers)[:12]]
-    more = f" and {len(headers) - len(first)} more" if len(headers) > len(first) else ""
-    return (", ".join(first) or "none") + more
-
-
 def parse_header(header: str) -> tuple[str, str]:
     """Return name and unit of headers like ``homo [eV]`` or ``homo (eV)``; else unit ''.
 
@@ -186,6 +179,11 @@ def bare_name(header: str) -> str:
     """Return the name of a column without what stands in brackets behind it, unit or not."""
     name, inside = in_brackets(header)
     return name if inside else parse_header(header)[0]
+
+
+def loosely(name: str) -> str:
+    """Return a name in small letters, with one sign for blanks, hyphens and underscores."""
+    return re.sub(r"[\s_-]+", "_", name.strip().lower())
 
 
 def _behind(header: str) -> tuple[str, str]:

@@ -19,10 +19,10 @@ import numpy as np
 
 from atomlens.boundary import net
 from atomlens.datasets.tables.cells import is_missing
-from atomlens.datasets.tables.headers import HOLDERS, SITES, TEXTS, listed
+from atomlens.datasets.tables.headers import HOLDERS, SITES, TEXTS
 from atomlens.elements.naming import chemical_formula
 from atomlens.errors import DatasetError, StructureError, warn
-from atomlens.printing import cut, is_number, reason, short
+from atomlens.printing import cut, few, is_number, reason, short
 from atomlens.structures.arrays import StructureArrays, structure_of
 from atomlens.structures.files import kind_of, stem_of
 from atomlens.structures.forms import DisorderChoice
@@ -111,7 +111,7 @@ def structure_reader(
         if not any(t in known and known[t].strip().lower() == t for t in TEXTS):
             header = _only_objects(path, columns) or header
     if header is None:
-        there = f"{path}: there is no column with structures; it has {listed(columns)}. "
+        there = f"{path}: there is no column with structures; it has {few(columns)}. "
         if any(is_number(header) for header in columns):
             raise DatasetError(
                 f"{there}If these are the first values, write a line of names above them, such as "

@@ -19,7 +19,7 @@ from atomlens.datasets.tables.grids import (
     parse_grid,
     sound_spectrum,
 )
-from atomlens.datasets.tables.headers import parse_header
+from atomlens.datasets.tables.headers import loosely, parse_header
 from atomlens.datasets.tables.target_doubts import tell_fill_values
 from atomlens.errors import DatasetError, MissingTargetError, SettingsError, unknown_name, warn
 from atomlens.targets import Target, value_slices
@@ -58,6 +58,8 @@ def spectrum_columns(
         )
     arrays = {h: c for h, c in columns.items() if h != points and _is_array(c)}
     headers = {parse_header(h)[0]: h for h in arrays} | {h: h for h in arrays}
+    loose = {loosely(name): name for name in headers}
+    wanted = [w if w in headers else loose.get(loosely(w), w) for w in wanted]
     spectral = (
         [w for w in wanted if w in headers] if wanted else [parse_header(h)[0] for h in arrays]
     )

@@ -13,10 +13,10 @@ from atomlens.datasets.tables.cells import is_missing
 from atomlens.datasets.tables.cross_checks import held_against_others
 from atomlens.datasets.tables.files import Content, read_content, refuse_sheet
 from atomlens.datasets.tables.frames import columns_of_frame, plain_cell
-from atomlens.datasets.tables.headers import FOLDS, IGNORED, NAMES, TEXTS, known_headers, listed
+from atomlens.datasets.tables.headers import FOLDS, IGNORED, NAMES, TEXTS, known_headers
 from atomlens.datasets.tables.row_readers import RowReader, structure_reader
 from atomlens.errors import DatasetError, warn
-from atomlens.printing import clean_name, cut
+from atomlens.printing import clean_name, cut, few
 from atomlens.structures.forms import REFUSE
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _taken_apart(
     known = known_headers(columns)
     for given in (structure_column, name_column):
         if given is not None and given not in columns:
-            raise DatasetError(f"{path}: there is no column {given!r}; it has {listed(columns)}.")
+            raise DatasetError(f"{path}: there is no column {given!r}; it has {few(columns)}.")
     if structure_folder is not None and not structure_folder.is_dir():
         raise DatasetError(f"{structure_folder}: there is no such folder of structures.")
     _refuse_alike(path, columns, structure_column)
