@@ -213,7 +213,8 @@ def assemble(
     _tell_gaps(path, chosen, names, rows)
     watched.tell()
     if not rows:
-        wanted = few((t.name for t in chosen.targets), 5)
+        called = [t.name for t in chosen.targets]
+        wanted = " and ".join(called) if len(called) < 6 else f"any of {few(called, 5)}"
         first = failed[0].message if failed else f"there is no value of {wanted}; add one."
         raise DatasetError(f"{path}: no row can be used; the first problem: {first}")
     return Dataset(

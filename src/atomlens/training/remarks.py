@@ -1,7 +1,7 @@
 """What is said of the data before their graphs are built; of idle settings, `idle`."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,6 +33,51 @@ class Teller(Protocol):
         """Hear what may make the model, or what is measured of it, worse than it looks."""
 
 
+_ALIKE = 3
+"""Sentences on targets that differ in the target alone and are all said; of more, the first."""
+
+
+class Alike:
+    """Hears remarks, and says those of many targets that are alike once, with the targets' names.
+
+    A table of 300 properties would else be warned of 300 times.
+    """
+
+    def __init__(self, targets: Iterable[str]) -> None:
+        longest_first = sorted(filter(None, targets), key=len, reverse=True)
+        names = "|".join(map(re.escape, longest_first)) or "(?!)"
+        self._name = re.compile(rf"(?<!\w)({names})(?!\w)")
+        self._heard: list[tuple[bool, str, str, str]] = []
+
+    def message(self, text: str) -> None:
+        """Hear what is done, and how."""
+        self._hear(text, doubtful=False)
+
+    def warning(self, text: str) -> None:
+        """Hear what may make the model, or what is measured of it, worse than it looks."""
+        self._hear(text, doubtful=True)
+
+    def _hear(self, text: str, *, doubtful: bool) -> None:
+        found = self._name.search(text)
+        kind = re.sub(r"\d+(\.\d+)?", "0", self._name.sub("", text)) if found else text
+        self._heard.append((doubtful, text, kind, found[1] if found else ""))
+
+    def tell(self, said: Teller) -> None:
+        """Pass on what was heard, in order."""
+        targets: dict[str, dict[str, None]] = {}
+        for _, _, kind, target in self._heard:
+            targets.setdefault(kind, {})[target] = None
+        summed_up: set[str] = set()
+        for doubtful, text, kind, target in self._heard:
+            first, *others = targets[kind]
+            tell = said.warning if doubtful else said.message
+            if len(others) < _ALIKE or target == first:
+                tell(text)
+            if len(others) >= _ALIKE and kind not in summed_up:
+                summed_up.add(kind)
+                tell(f"The same is to be said of {len(others)} more targets: {few(others)}.")
+
+
 def tell_about_data(
     dataset: Dataset,
     split: Split,
@@ -42,9 +87,23 @@ def tell_about_data(
     said: Teller,
 ) -> None:
     """Say what of the data is not used, or used in a way that one may not expect."""
+    heard = Alike(t.name for t in dataset.targets)
+    _tell_about_data(dataset, split, kind, settings, config, heard)
+    heard.tell(said)
+
+
+def _tell_about_data(
+    dataset: Dataset,
+    split: Split,
+    kind: type[PropertyModel],
+    settings: TrainSettings,
+    config: Any,
+    said: Teller,
+) -> None:
     n_empty = len(dataset.without_value)
     if n_empty:
-        names = few((t.name for t in dataset.targets), 5)
+        called = [t.name for t in dataset.targets]
+        names = " and ".join(called) if len(called) < 6 else f"any of {few(called, 5)}"
         said.warning(
             f"{n_empty} of {n_empty + len(dataset) + len(dataset.failures)} rows have no value of "
             f"{names} and are not used."

@@ -433,3 +433,10 @@ def test_what_is_no_formula_is_compared_with_none(text: str, meant: str) -> None
         parse(text, COLUMNS)
     assert meant in str(problem.value)
     parse(text.replace("formula", "name"), COLUMNS)
+
+
+@pytest.mark.parametrize("text", ["eps re", "eps re > 1", "abs(eps re - 2)"])
+def test_a_column_with_blanks_is_said_to_need_backticks(text: str) -> None:
+    with pytest.raises(SettingsError, match="stands between backticks: `eps re`"):
+        parse(text, ["eps", "eps re", "gap (eV)"], "--by")
+    parse(text.replace("eps re", "`eps re`"), ["eps re"], "--by")

@@ -121,8 +121,13 @@ def parse(
             tree = ast.parse(_without_backticks(text, quoted).strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as problem:
         said = getattr(problem, "msg", None) or "it is nested too deeply"
+        odd = [c for c in columns if not c.isidentifier() and c in text and f"`{c}`" not in text]
+        meant = max(odd, key=len, default="")
         raise SettingsError(
-            f'{where}: this is no expression ({said}); write it as in "gap > 1 and '
+            f"{where}: the column {meant} has other signs than letters, digits and _, so it stands "
+            f"between backticks: `{meant}`."
+            if meant
+            else f'{where}: this is no expression ({said}); write it as in "gap > 1 and '
             'formation_energy < 0".'
         ) from problem
     held = {**dict.fromkeys(columns, "any"), **(kinds or {}), ELEMENTS: "list"}
