@@ -39,6 +39,11 @@ WAYS: dict[str, tuple[str, dict[str, Any], str]] = {
     "nothing asked": ("emt-alloys", ALLOYS, "elements"),
     "logP, small terms": ("crippen-logp", {**LENS, **SMALL}, "none"),
     "logP, small and consistent terms": ("crippen-logp", {**LENS, **SMALL, **CONSISTENT}, "none"),
+    "logP, small and consistent terms of heavy atoms": (
+        "crippen-logp",
+        {**LENS, **SMALL, **CONSISTENT, "hydrogen_terms": False},
+        "none",
+    ),
 }
 """By name: data set, settings of `lens`, reference."""
 _RIDGE = 1e-8
