@@ -30,6 +30,7 @@ from atomlens.studies.faithful.curves import Curves, follow, over_both, over_cha
 from atomlens.studies.faithful.orders import (
     Order,
     by_size,
+    one_sided,
     reversed_order,
     steps,
     table_scores,
@@ -184,6 +185,27 @@ def test_equal_scores_say_nothing_about_the_order_of_a_file() -> None:
     assert np.mean([order[0] for order in orders]) == pytest.approx(4, abs=0.7)
     almost = np.array([1.0, 1.0 + 1e-9, 2.0])
     assert {tuple(by_size([almost], seed)[0]) for seed in range(20)} == {(2, 0, 1), (2, 1, 0)}
+
+
+def test_an_order_of_one_side_takes_what_raises_or_what_lowers_and_never_both() -> None:
+    up = np.array([3.0, -2.9, 0.1, 2.0, -0.5])
+    assert by_size([up])[0].tolist() == [0, 1, 3, 4, 2]
+    assert one_sided([up])[0].tolist() == [0, 3, 2, 4, 1]
+    assert one_sided([-up])[0].tolist() == [0, 3, 2, 4, 1]
+    equal = {tuple(one_sided([np.full(3, -1.0)], seed)[0]) for seed in range(40)}
+    assert len(equal) == 6  # by chance, not as the file has them
+
+
+def test_terms_that_cancel_change_more_from_one_side() -> None:
+    predictor = terms_predictor()
+    with torch.no_grad():
+        predictor.models[0].table.weight[8] = -5.0
+    result = studied(predictor, molecules(), methods="contribution,attention")
+    rows = {(r["method"], r["meaning"]): r for r in result.tables["faithful"]}
+    own = rows["contribution", "graph"]
+    assert own["one_side"] > own["deletion"]
+    assert own["one_side_above_table"] == pytest.approx(0, abs=1e-6)  # a term is its element's
+    assert np.isnan(rows["attention", "graph"]["one_side"])  # shares have no sign
 
 
 def test_an_exact_method_agrees_with_effects_and_attention_that_knows_nothing_does_not() -> None:

@@ -33,6 +33,23 @@ def _largest_first(sizes: Values, chance: Values) -> Indices:
     return np.lexsort((chance, -rounded))
 
 
+def one_sided(scores: Sequence[Values], seed: int = 0) -> Order:
+    """Order units from the largest signed score down, or from the smallest up.
+
+    In an order by size, units that raise the prediction go with those that lower it, and what they
+    do cancels. The side is the one whose scores add up to more over the first half.
+    """
+    draw = np.random.default_rng(seed)
+    found = []
+    for own in scores:
+        half = max(1, len(own) // 2)
+        down = np.sort(own)[::-1]
+        raised, lowered = (abs(np.cumsum(side[:half])).sum() for side in (down, down[::-1]))
+        signed = own if raised >= lowered else -own
+        found.append(_largest_first(signed - signed.min(initial=0.0), draw.random(len(own))))
+    return found
+
+
 def reversed_order(order: Order) -> Order:
     """The least important first."""
     return [units[::-1] for units in order]

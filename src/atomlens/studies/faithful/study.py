@@ -5,6 +5,7 @@ that it must beat; agreement of scores with effects; and what else can be asked 
 weights, other seeds, displaced atoms, larger cells, equal sites, sums that were promised.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -32,6 +33,7 @@ from atomlens.studies.faithful.orders import (
     Order,
     by_size,
     environments,
+    one_sided,
     reversed_order,
     tables,
 )
@@ -75,6 +77,28 @@ class Scored(NamedTuple):
     """(n_atoms,)"""
     by_member: Values
     """(n_members, n_atoms)"""
+
+
+ONE_SIDE = "one side"
+"""The order of signed scores that takes what raises the prediction first, or what lowers it."""
+
+
+def _one_side(method: str, own: Mapping[str, Values], chance: Values) -> Row:
+    """Return deletion from one side, and how far it is above the best table of the same.
+
+    NaN of scores without a sign.
+    """
+    name, best = f"{method}: {ONE_SIDE}", ""
+    found = above = Interval(np.nan, np.nan, np.nan)
+    if name in own:
+        found = over_chance(own[name], chance)
+        best = max(TABLES, key=lambda t: over_chance(own[f"{name}, {t}"], chance).value)
+        above = over_both(own[name], own[f"{name}, {best}"], chance)
+    return {
+        **{f"one_side{end}": v for end, v in zip(_ENDS, found, strict=True)},
+        "one_side_best_table": best,
+        **{f"one_side_above_table{end}": v for end, v in zip(_ENDS, above, strict=True)},
+    }
 
 
 @final
@@ -185,6 +209,10 @@ class _Measured:
             found[f"{method}: reversed"] = reversed_order(found[method])
             for table, own in tables(np.abs(scores), known, owner).items():
                 found[f"{method}: {table}"] = by_size(asked.by_unit(own))
+            if EXPLAINERS[method].in_target_units and (scores < 0).any():
+                found[f"{method}: {ONE_SIDE}"] = one_sided(asked.by_unit(scores))
+                for table, own in tables(scores, known, owner).items():
+                    found[f"{method}: {ONE_SIDE}, {table}"] = one_sided(asked.by_unit(own))
         for control, networks in named_controls(asked.predictor, self.given.shuffled).items():
             for number, network in enumerate(networks, start=1):
                 for method in self.methods:
@@ -209,7 +237,9 @@ class _Measured:
                     n_steps=self.settings.n_steps,
                     n_random=self.settings.n_random,
                     seed=self.settings.seed,
-                    inserted=frozenset(n for n in self.orders if ": untrained" not in n),
+                    inserted=frozenset(
+                        n for n in self.orders if ": untrained" not in n and ONE_SIDE not in n
+                    ),
                 )
             except ExplanationError as problem:
                 self.notes.append(f"The meaning {meaning!r} is left out: {problem}")
@@ -255,6 +285,7 @@ class _Measured:
             "above_table_high": above.high,
             "reversed": size(f"{method}: reversed"),
             "heavy_first": size("heavy atoms first"),
+            **_one_side(method, own, chance),
         }
         beyond: dict[str, Interval] = {}
         for control in CONTROLS:
