@@ -113,9 +113,11 @@ QUEUE = (
         load=matbench("mp_gap"),
         settings={
             **_COMMON,
+            "optimizer": "muon",
             "loss": "mae",
             "ensemble": 3,
             "epochs": 30,
+            "patience": 2,
             "batch_size": 128,
             "learning_rate": 1e-3,
             "warmup_epochs": 0.5,
@@ -126,9 +128,11 @@ QUEUE = (
             load=matbench("mp_e_form"),
             settings={
                 **_COMMON,
+                "optimizer": "muon",
                 "loss": "robust-l1",
                 "ensemble": 3,
                 "epochs": 16,
+                "patience": 2,
                 "batch_size": 128,
                 "learning_rate": 1e-3,
                 "warmup_epochs": 0.5,
