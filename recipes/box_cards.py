@@ -129,10 +129,8 @@ ABOUT = {
         "Formation energies",
         "matbench_mp_e_form",
         "132,752",
-        "four members, each of which was ended where the validation had hardly become better for "
-        "two epochs of 30: two by Muon after 19 and 22 epochs (seeds 0 and 1; 3,407 s by the clock "
-        "on one thread of an AMD EPYC with AVX-512), two by AdamW after 25 (seeds 0 and 2; 2,650 "
-        "CPU s on one with AVX2), beside much other work",
+        "four members by Muon, each of which was ended where the validation had hardly become "
+        "better for two epochs of 30, after 19 to 22 (5,504 s by the clock), " + _BUSY_CORE,
         {"formation_energy": 0.0862},
         "CrabNet, mean of the five official folds",
         "Formation energies are of the Materials Project with its corrections; whether a compound "
