@@ -262,6 +262,7 @@ def train_entry(
     """Train an entry for at most so many seconds; tell whether it is done."""
     settings = TrainSettings(
         **{**entry.settings, **more, "split": "source", "max_seconds": seconds},
+        fresh_output=None if start_from is None else False,  # what is pretrained is taken whole
         model_settings=entry.model,
     )
     predictor = train(

@@ -26,6 +26,7 @@ from atomlens.models import MODELS, model_config
 from atomlens.neighbors import BUILDERS, make_builder
 from atomlens.predictor import Predictor
 from atomlens.predictor.folder import SETTINGS, TRAINING
+from atomlens.printing import few
 from atomlens.training.checkpoint import CHECKPOINT
 from atomlens.training.settings import TrainSettings
 
@@ -241,7 +242,7 @@ def check_finished(out: Path, predictor: Predictor, description: dict[str, Any])
             f"{out}: the training in this folder is over, and it was another one ({difference}). "
             "Give another folder, or start from this model with --from (in Python start_from)."
         )
-    names = ", ".join(t.name for t in predictor.targets)
+    names = few(t.name for t in predictor.targets)
     said = f"Nothing to do: {out} holds this training of {predictor.model_name} for {names}"
     if predictor.record.ended:
         said += f", which ended because {predictor.record.ended}"
@@ -305,6 +306,9 @@ def _completed(before: Any, now: dict[str, Any]) -> Any:
     filled = {**{key: now[key] for key in _SINCE_0_2 if key in now}, **before}
     if isinstance(filled.get("settings"), dict):
         filled["settings"] = _decisive(filled["settings"])
+        if "fresh_output" in now.get("settings", {}) and not now.get("pretrained"):
+            same = now["settings"]["fresh_output"]  # it decides nothing in a training from scratch
+            filled["settings"]["fresh_output"] = same
     for part, values in json.loads(json.dumps(defaults)).items():
         if isinstance(filled.get(part), dict) and part in now:
             newer = {k: v for k, v in values.items() if k in now[part]}
@@ -330,9 +334,9 @@ def _told_first(key: str) -> tuple[bool, str]:
 
 def _other_targets(before: Any, now: Any) -> str:
     """Return a few words on targets that differ in name or in what is said of them."""
-    names = [", ".join(str(t.get("name")) for t in targets) for targets in (before, now)]
-    if names[0] != names[1] or len(before) != len(now):
-        return f"target was {names[0]!r} and is now {names[1]!r}"
+    names = [[str(t.get("name")) for t in targets] for targets in (before, now)]
+    if names[0] != names[1]:
+        return f"target was {few(names[0])!r} and is now {few(names[1])!r}"
     for old, new in zip(before, now, strict=True):
         found = first_difference(old, new, str(new.get("name")))
         if found:

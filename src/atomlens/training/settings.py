@@ -131,8 +131,10 @@ class TrainSettings(Settings):
     taken; the scaling of the targets is that of the new data."""
     frozen_layers: int = bounded(0, least=0)
     """Fine-tuning: so many of the first layers, and all before them, stay as they are."""
-    fresh_output: bool = False
-    """Fine-tuning: the last linear layer starts from random weights."""
+    fresh_output: bool | None = None
+    """Fine-tuning: whether the last linear layer starts from random weights. None: what is called
+    the same is taken, and a single number of another name if it has the same unit. false: a single
+    number is taken for whatever else."""
     builder: str | None = None
     """Neighbour builder; by default the one of the model's paper."""
     builder_settings: dict[str, Any] = field(default_factory=dict)

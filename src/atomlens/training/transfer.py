@@ -30,7 +30,7 @@ from atomlens.predictor.folder.saving import weight_bytes
 from atomlens.predictor.other_units import wrong_factor
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.predictor.trust.familiarity import kinds_of
-from atomlens.printing import counted
+from atomlens.printing import counted, few
 from atomlens.targets import output_slices, target_places
 from atomlens.training.run_folder import RUN
 from atomlens.training.settings import TrainSettings
@@ -137,7 +137,7 @@ def name_of(start_from: "Predictor | str | Path") -> str:
     """Return what the model to start from is called in settings, messages and model card."""
     if not isinstance(start_from, Predictor):
         return str(start_from)
-    learned = ", ".join(t.name for t in start_from.targets)
+    learned = few(t.name for t in start_from.targets)
     return f"a {start_from.model_name} model in memory ({learned})"
 
 
@@ -389,13 +389,15 @@ def _output_rows(
     """Return which rows of the output layer are taken from where, and what is to be said.
 
     Outputs are matched by the names of targets and classes, and by the points of a grid; where
-    both models have a single number, it is taken whatever it is called. The rows are the values
-    and then, with ``predict_scale``, as many logarithms of the noise.
+    both models have a single number, it is also taken under another name, if its unit is the same
+    or somebody asks for it. The rows are the values and then, with ``predict_scale``, as many
+    logarithms of the noise.
     """
     before, now = source.config, config
     if settings.fresh_output:
         return (), ["The output layer is fresh, as asked for."]
-    pairs, notes = _matched_outputs(source.targets, targets)
+    take_any = settings.fresh_output is False
+    pairs, notes = _matched_outputs(source.targets, targets, take_any=take_any)
     if not pairs:
         return (), notes
     if before.predict_scale and now.predict_scale:
@@ -411,9 +413,12 @@ def _output_rows(
 
 
 def _matched_outputs(
-    given: "tuple[Target, ...]", wanted: "tuple[Target, ...]"
+    given: "tuple[Target, ...]", wanted: "tuple[Target, ...]", *, take_any: bool
 ) -> tuple[list[tuple[int, int]], list[str]]:
-    """Return pairs of outputs, own and given, and sentences on those that are fresh."""
+    """Return pairs of outputs, own and given, and sentences on those that are fresh.
+
+    ``take_any``: a single number is taken for another, whatever the two are.
+    """
     named = {t.name: (t, p) for t, p in zip(given, output_slices(given), strict=True)}
     single = [t.name for t in given if t.kind == "regression" and not t.is_spectrum]
     pairs: list[tuple[int, int]] = []
@@ -422,9 +427,17 @@ def _matched_outputs(
     for target, place in zip(wanted, output_slices(wanted), strict=True):
         number = target.kind == "regression" and not target.is_spectrum
         if target.name not in named and number and len(wanted) == len(given) == len(single) == 1:
-            pairs.append((0, 0))
-            notes.append(f"The output of {single[0]} is taken for {target.name}.")
-            notes += _about_units(given[0], target)
+            if take_any or _of_one_unit(given[0], target):
+                pairs.append((0, 0))
+                another = "" if take_any else "; if that is another property, say --fresh-output"
+                notes.append(f"The output of {single[0]} is taken for {target.name}{another}.")
+                notes += _about_units(given[0], target)
+            else:
+                notes.append(
+                    f"The output layer is fresh: {target.name} has another name and unit than "
+                    f"{single[0]}, which the pretrained model predicts; if both are the same, say "
+                    "--set fresh_output=false (in Python fresh_output=False)."
+                )
             continue
         before, origin = named.get(target.name, (None, slice(0)))
         if before is None:
@@ -443,10 +456,15 @@ def _matched_outputs(
         elif len(taken) < len(keys):
             fresh.append(f"{len(keys) - len(taken)} of the {len(keys)} outputs of {target.name}")
     if fresh and not pairs:
-        notes.append(f"The output layer is fresh: {', '.join(fresh)}.")
+        notes.append(f"The output layer is fresh: {few(fresh)}.")
     elif fresh:
-        notes.append(f"Some outputs are fresh: {', '.join(fresh)}.")
+        notes.append(f"Some outputs are fresh: {few(fresh)}.")
     return pairs, notes
+
+
+def _of_one_unit(before: "Target", now: "Target") -> bool:
+    """Say whether both targets name a unit, and the same one."""
+    return bool(before.unit and now.unit) and same_unit(before.unit, now.unit)
 
 
 def _about_units(before: "Target", now: "Target") -> list[str]:

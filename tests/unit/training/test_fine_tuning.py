@@ -162,7 +162,7 @@ def test_another_unit_is_said(folder: Path, toy: Dataset) -> None:
     train(other, start_from=folder, progress=listener, **STILL)
     assert f"was learned in {toy.targets[0].unit} and is learned in MeV now" in listener.heard
     listener = Listener()
-    none = replace(toy, targets=(replace(toy.targets[0], unit="", name="y"),))
+    none = replace(toy, targets=(replace(toy.targets[0], unit=""),))
     train(none, start_from=folder, progress=listener, **STILL)
     assert f"learned in {toy.targets[0].unit}; the new data name no unit" in listener.heard
 
@@ -426,4 +426,31 @@ def test_a_number_of_another_name_is_taken_and_that_is_said(folder: Path, toy: D
     renamed = replace(toy, targets=(replace(toy.targets[0], name="gap"),))
     tuned = train(renamed, start_from=folder, progress=listener, **STILL)
     assert not changed(tuned, load(folder))
-    assert "The output of signal is taken for gap." in listener.heard
+    assert "The output of signal is taken for gap; if that is another" in listener.heard
+
+
+@pytest.mark.parametrize("unit", ["K", ""])
+def test_another_property_has_a_fresh_output(folder: Path, toy: Dataset, unit: str) -> None:
+    opposite = replace(
+        toy, targets=(replace(toy.targets[0], name="melting", unit=unit),), values=-toy.values
+    )
+    listener = Listener()
+    tuned = train(opposite, start_from=folder, progress=listener, **STILL)
+    assert changed(tuned, load(folder)) == {"output.weight", "output.bias"}
+    assert "fresh: melting has another name and unit than signal" in listener.heard
+    assert "melting has another name" in "".join(tuned.record.started_from["notes"])
+    listener = Listener()
+    taken = train(opposite, start_from=folder, progress=listener, fresh_output=False, **STILL)
+    assert not changed(taken, load(folder))
+    assert "The output of signal is taken for melting." in listener.heard
+
+
+def test_a_finished_training_from_scratch_is_the_same_whatever_is_said_of_its_output(
+    toy: Dataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "m"
+    train(toy, model="scann-plus", model_settings=SMALL, fresh_output=False, out=out, **QUICK)
+    listener = Listener()
+    same = {"out": out, "resume": True, "progress": listener, **QUICK}
+    train(toy, model="scann-plus", model_settings=SMALL, **same)
+    assert "Nothing to do" in listener.heard
