@@ -165,3 +165,13 @@ def test_what_is_no_number_is_an_empty_cell_of_the_report(tmp_path: Path) -> Non
     lines = {line.split()[0]: line.split() for line in shown.splitlines() if line.split()}
     assert lines["some"] == ["some", "1.5", "0.5", "to", "2.5", "4"]
     assert lines["none"] == ["none", "4", "1"]
+
+
+@pytest.mark.parametrize("study", ["relative-attention", "orbits", "deformation"])
+def test_a_model_of_formulas_is_refused_where_atoms_are_asked_about(
+    study: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "found"
+    assert _study(study, "CCO", "CCN", "--model", "formula-gap", "--out", out, "--all") == 2
+    assert f"{study}: the model of band_gap reads formulas" in capsys.readouterr().err
+    assert not out.exists()

@@ -296,6 +296,8 @@ class Study(ABC):
     """Whether it is about the attention of a model, and not about one target by its settings."""
     takes_spectra: ClassVar[bool] = False
     """Whether it is about models of spectra, not of single numbers."""
+    takes_formulas: ClassVar[bool] = True
+    """Whether it is also about models of formulas, which tell no two atoms of an element apart."""
     takes_shuffled: ClassVar[bool] = True
     """Whether models trained on shuffled labels are a control of it."""
     makes_map: ClassVar[bool] = False
@@ -305,7 +307,17 @@ class Study(ABC):
         self.settings = self.Settings() if settings is None else settings
 
     def check_models(self, models: "Sequence[Predictor]") -> None:
-        """Raise a StudyError for a model of a spectrum in a study of single numbers."""
+        """Raise a StudyError for a model that the study is not about.
+
+        That is one of a spectrum in a study of single numbers, or of formulas in one of atoms.
+        """
+        for model in models:
+            if not (self.takes_formulas or model.builder.needs_positions):
+                named = ", ".join(t.name for t in model.targets[:3])
+                raise StudyError(
+                    f"{self.name}: the model of {named} reads formulas, and this study is about "
+                    "atoms that stand somewhere; give a model of structures."
+                )
         for target in (t for model in models for t in model.targets):
             if target.is_spectrum and not self.takes_spectra:
                 raise StudyError(

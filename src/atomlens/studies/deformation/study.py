@@ -72,6 +72,7 @@ class Deformation(Study):
     Settings: ClassVar[type] = DeformationSettings
     reads_values = False
     asks_attention: ClassVar[bool] = True
+    takes_formulas: ClassVar[bool] = False
 
     def run(self, given: StudyInput) -> StudyResult:
         """Measure the carbons of all structures and hold attention against them.

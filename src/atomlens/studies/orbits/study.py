@@ -66,6 +66,7 @@ class OrbitsStudy(Study):
     Settings: ClassVar[type] = OrbitsSettings
     reads_values = False
     asks_attention: ClassVar[bool] = True
+    takes_formulas: ClassVar[bool] = False
 
     def run(self, given: StudyInput) -> StudyResult:
         """Compare attention inside and between orbits in every model and its controls.

@@ -56,6 +56,7 @@ class RelativeAttention(Study):
     Settings: ClassVar[type] = RelativeAttentionSettings
     reads_values = False
     asks_attention: ClassVar[bool] = True
+    takes_formulas: ClassVar[bool] = False
 
     def run(self, given: StudyInput) -> StudyResult:
         """Compare the classes of atoms in every model and its controls.
