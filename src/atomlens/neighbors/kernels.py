@@ -20,6 +20,7 @@ from atomlens.neighbors.table import (
     EdgeTable,
     empty_table,
     enlarge_table,
+    table_in,
 )
 from atomlens.structures.arrays import Structure, StructureArrays
 
@@ -109,16 +110,18 @@ class KernelBuilder(GraphBuilder):
         chosen = structures if len(usable) == len(structures) else structures.subset(usable)
         table = run(self.kernel(chosen))
         fine = table.status[:, 0] == outcome.FINE
-        for k in np.flatnonzero(~fine):
-            reasons[int(usable[k])] = _explain(chosen[int(k)], table.status[k])
+        counts, is_cut = table.counts, table.is_cut
         if not fine.all():
+            for k in np.flatnonzero(~fine):
+                reasons[int(usable[k])] = _explain(chosen[int(k)], table.status[k])
             chosen = chosen.subset(np.flatnonzero(fine))
+            usable, counts, is_cut = usable[fine], counts[fine], is_cut[fine]
         n = int(table.progress[1])
         values = table.values[: 6 if self.has_faces else 4, :n]
         return PackedEdges(
-            kept=usable[fine],
+            kept=usable,
             node_counts=chosen.n_atoms,
-            edge_counts=table.counts[fine],
+            edge_counts=counts,
             atomic_numbers=chosen.atomic_numbers,
             source=table.ends[1, :n].copy(),
             target=table.ends[0, :n].copy(),
@@ -126,7 +129,7 @@ class KernelBuilder(GraphBuilder):
             edge_vectors=values[:3].T.astype(np.float32, order="C"),
             solid_angles=values[4].astype(np.float32) if self.has_faces else None,
             edge_weights=values[5].astype(np.float32) if self.has_faces else np.ones(n, np.float32),
-            cut_shell=table.is_cut[fine] if self.cuts_shells else None,
+            cut_shell=is_cut if self.cuts_shells else None,
             failures=tuple(
                 Failure(name=structures.names[i], message=reasons[i]) for i in sorted(reasons)
             ),
@@ -136,6 +139,8 @@ class KernelBuilder(GraphBuilder):
         """Return which structures the loop can take, and what is wrong with the others."""
         odd = ~searchable(structures)
         reasons: dict[int, str] = {}
+        if not odd.any():
+            return np.arange(len(odd)), reasons
         for index in np.flatnonzero(odd):
             structure = structures[int(index)]
             try:
@@ -151,8 +156,8 @@ def run(kernel: Kernel) -> EdgeTable:
 
     The pairs stand in arrays that the next search of this thread fills anew: copy them out.
     """
-    structures, counts = kernel.structures, kernel.structures.n_atoms
-    n_structures, most = len(counts), int(counts.max(initial=1))
+    structures = kernel.structures
+    n_structures, most = len(structures), int(structures.n_atoms.max(initial=1))
     table = _kept_table(n_structures, min(kernel.n_edges, _EXPECTED_PAIRS) + 64)
     room = _kept_room(kernel, most)
     positions = np.ascontiguousarray(structures.positions, dtype=np.float64)
@@ -160,12 +165,11 @@ def run(kernel: Kernel) -> EdgeTable:
     pbc = np.ascontiguousarray(structures.pbc, dtype=np.bool_)
     offsets = np.ascontiguousarray(structures.offsets, dtype=np.int64)
     loop = kernel.loop
-    if not worth_compiling(loop, int(counts.sum()), kernel.plain_atoms):
-        loop = plain(loop)
+    if not worth_compiling(loop, int(offsets[-1]), kernel.plain_atoms):
+        loop = _quiet(plain(loop))
     while True:
         try:
-            with np.errstate(all="ignore"):
-                status = loop(offsets, positions, cells, pbc, *kernel.rules, room.work, table)
+            status = loop(offsets, positions, cells, pbc, *kernel.rules, room.work, table)
         except (ArithmeticError, ValueError):
             if loop is kernel.loop:
                 raise
@@ -190,6 +194,16 @@ def run(kernel: Kernel) -> EdgeTable:
         )
 
 
+def _quiet(loop: Loop) -> Loop:
+    """Return a loop in plain Python without numpy's warnings, of which compiled code has none."""
+
+    def run_quietly(*given: Any) -> int:
+        with np.errstate(all="ignore"):
+            return loop(*given)
+
+    return run_quietly
+
+
 def _kept_room(kernel: Kernel, n_atoms: int) -> _Room:
     """Return the workspace this thread used last, if it is large enough."""
     rooms: dict[MakeRoom, _Room] = _kept.__dict__.setdefault("rooms", {})
@@ -209,7 +223,7 @@ def _kept_table(n_structures: int, room: int) -> EdgeTable:
         if room <= _KEPT_PAIRS:
             _kept.table = table
         return table
-    return empty_table(n_structures, 0)._replace(ends=used.ends, values=used.values)
+    return table_in(used.ends, used.values, n_structures)
 
 
 def _make_room(make: MakeRoom, n_atoms: int, n_images: int, capacity: int) -> _Room:
@@ -232,11 +246,14 @@ def _alone(structure: Structure) -> StructureArrays:
 def searchable(structures: StructureArrays) -> NDArray[np.bool_]:
     """(n,) which structures have atoms at places that a search can handle."""
     odd = structures.is_formula | (structures.n_atoms == 0)
-    bad_rows = ~_in_range(structures.positions).all(axis=1)
-    odd[np.searchsorted(structures.offsets, np.flatnonzero(bad_rows), side="right") - 1] = True
-    bad_vectors = ~_in_range(structures.cells).all(axis=2)
-    usable: NDArray[np.bool_] = ~(odd | (bad_vectors & structures.pbc).any(axis=1))
-    return usable
+    usable = _in_range(structures.positions)
+    if not usable.all():
+        bad_rows = np.flatnonzero(~usable.all(axis=1))
+        odd[np.searchsorted(structures.offsets, bad_rows, side="right") - 1] = True
+    usable = _in_range(structures.cells)
+    if not usable.all():
+        odd |= (~usable.all(axis=2) & structures.pbc).any(axis=1)
+    return ~odd
 
 
 def unusable(structure: Structure) -> str:
@@ -249,7 +266,8 @@ def unusable(structure: Structure) -> str:
             f"({', '.join(str(x) for x in structure.positions[row])}). "
             "Correct it or drop this structure."
         )
-    if not _in_range(structure.cell[structure.pbc]).all():
+    vectors = _in_range(structure.cell)
+    if not vectors.all() and not vectors[structure.pbc].all():
         return (
             "a lattice vector is not a number, or absurdly long. Correct the cell or drop this "
             "structure."

@@ -42,9 +42,14 @@ class EdgeTable(NamedTuple):
 
 def empty_table(n_structures: int, room: int) -> EdgeTable:
     """Return a table without pairs."""
+    return table_in(np.empty((5, room), np.int32), np.empty((6, room)), n_structures)
+
+
+def table_in(ends: NDArray[np.int32], values: NDArray[np.float64], n_structures: int) -> EdgeTable:
+    """Return a table without pairs in arrays that are there."""
     return EdgeTable(
-        np.empty((5, room), np.int32),
-        np.empty((6, room)),
+        ends,
+        values,
         np.zeros(n_structures, np.int64),
         np.zeros((n_structures, 3), np.int64),
         np.zeros(3, np.int64),

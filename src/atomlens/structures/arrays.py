@@ -122,7 +122,7 @@ class StructureArrays:
     @property
     def n_atoms(self) -> NDArray[np.int64]:
         """(n,) number of atoms of each structure."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     @classmethod
     def from_structures(cls, structures: Iterable[Structure]) -> "StructureArrays":

@@ -234,8 +234,6 @@ def attended_backward(
             for f in range(width):
                 own[12 * APART + f] = slopes[i, 0, f]
                 own[13 * APART + f] = slopes[i, 1, f]
-            for f in range(2 * width):
-                d_target[i, f] = zero
             for e in range(offsets[i], offsets[i + 1]):
                 share = presence[e] if presence.shape[0] else one
                 r, j = e - begin, source[e] - first_source

@@ -128,8 +128,6 @@ def changed_backward(
         stop = tile_behind(offsets, start, last_node, EDGES_OF_A_TILE)
         begin, end = offsets[start], offsets[stop]
         for i in range(start, stop):
-            for f in range(width):
-                d_target[i, f] = zero
             for e in range(offsets[i], offsets[i + 1]):
                 r, j = e - begin, source[e] - first_source
                 for f in range(width):

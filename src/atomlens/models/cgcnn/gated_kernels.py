@@ -3,6 +3,8 @@
 See `row_kernels` for the plan.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,30 @@ from atomlens.models.cgcnn.row_kernels import (
     pair_backward,
 )
 from atomlens.nn.blocks import most_edges, tile_behind
+
+
+@compiled
+def _gate_and_core(gate: Any, a: Any, core: Any, b: Any) -> Any:
+    """Return sigmoid(gate), sigmoid(-gate), softplus(core) and its slope, sigmoid(core).
+
+    Given a = exp(-|gate|) and b = exp(-|core|).
+    """
+    one, two, zero = np.float32(1.0), np.float32(2.0), np.float32(0.0)
+    third, fifth, seventh = np.float32(1 / 3), np.float32(1 / 5), np.float32(1 / 7)
+    ninth, eleventh, thirteenth = np.float32(1 / 9), np.float32(1 / 11), np.float32(1 / 13)
+    # one division for three: 1 / (1 + a), 1 / (1 + b) and 1 / (2 + b)
+    of_b = (one + b) * (two + b)
+    all_three = one / ((one + a) * of_b)
+    of_a, behind = all_three * of_b, all_three * (one + a)
+    opened = (one if gate >= zero else a) * of_a
+    closed = (a if gate >= zero else one) * of_a
+    slope = (one if core >= zero else b) * behind * (two + b)
+    s = b * behind * (one + b)  # log(1 + t) = 2 artanh(t / (2 + t)), at most 1/3
+    q = s * s
+    low = (one + q * third) + q * q * (fifth + q * seventh)
+    high = (ninth + q * eleventh) + q * q * thirteenth
+    soft = max(core, zero) + two * s * (low + q * q * q * q * high)
+    return opened, closed, soft, slope
 
 
 @compiled
@@ -45,9 +71,7 @@ def gated_forward(
     """
     width = sums.shape[1]
     own = np.empty(15 * APART, dtype=np.float32)
-    one, two, zero = np.float32(1.0), np.float32(2.0), np.float32(0.0)
-    third, fifth, seventh = np.float32(1 / 3), np.float32(1 / 5), np.float32(1 / 7)
-    ninth, eleventh, thirteenth = np.float32(1 / 9), np.float32(1 / 11), np.float32(1 / 13)
+    one, zero = np.float32(1.0), np.float32(0.0)
     for k in range(3):
         for f in range(width):
             own[k * APART + f] = norm[k, f]
@@ -70,19 +94,9 @@ def gated_forward(
             for f in range(width):
                 gate, a = own[11 * APART + f], own[12 * APART + f]
                 core, b = own[13 * APART + f], own[14 * APART + f]
-                # one division for three: 1 / (1 + a), 1 / (1 + b) and 1 / (2 + b)
-                of_b = (one + b) * (two + b)
-                all_three = one / ((one + a) * of_b)
-                of_a, behind = all_three * of_b, all_three * (one + a)
-                opened = (one if gate >= zero else a) * of_a
-                closed = (a if gate >= zero else one) * of_a
-                slope = (one if core >= zero else b) * behind * (two + b)
-                s = b * behind * (one + b)  # log(1 + t) = 2 artanh(t / (2 + t)), at most 1/3
-                q = s * s
-                low = (one + q * third) + q * q * (fifth + q * seventh)
-                high = (ninth + q * eleventh) + q * q * thirteenth
+                opened, closed, soft, slope = _gate_and_core(gate, a, core, b)
                 opened = share * opened
-                message = opened * (max(core, zero) + two * s * (low + q * q * q * q * high))
+                message = opened * soft
                 on_gate, on_core = message * closed, opened * slope
                 own[6 * APART + f] += message
                 own[7 * APART + f] += on_gate
@@ -138,15 +152,15 @@ def gated_backward(
             the gradient of a row: a part of its own and one for (row - mean).
         presence: as there.
         edges: as there.
-        weight: the transposed one laid out; no rows: no gradient on edges.
+        weight: the transposed one as `lay_out` leaves it; no rows: no gradient on edges.
         gradient: (n_nodes, n_features).
         source: as there.
         offsets: as there.
         first_node: Where to begin.
         last_node: Where to end.
         first_source: what the first row of ``d_source`` belongs to.
-        d_target: (n_nodes, 2 n_features), filled.
-        d_source: (n_sources, 2 n_features), added to.
+        d_target: (n_nodes, n_padded), added to.
+        d_source: (n_sources, n_padded), added to.
         d_weight: (n_edge padded to `blocks.ROWS`, n_padded), added to.
         d_edges: (n_edges, n_edge), filled, or no rows.
     """
@@ -158,9 +172,7 @@ def gated_backward(
     d_room = np.empty((most, n_back), dtype=np.float32)
     nothing = np.zeros((1, n_back), dtype=np.float32)
     own = np.empty(15 * APART, dtype=np.float32)
-    one, two, zero = np.float32(1.0), np.float32(2.0), np.float32(0.0)
-    third, fifth, seventh = np.float32(1 / 3), np.float32(1 / 5), np.float32(1 / 7)
-    ninth, eleventh, thirteenth = np.float32(1 / 9), np.float32(1 / 11), np.float32(1 / 13)
+    one = np.float32(1.0)
     for k in range(5):
         for f in range(width):
             own[k * APART + f] = norm[k, f]
@@ -172,8 +184,6 @@ def gated_backward(
         for i in range(start, stop):
             for f in range(width):
                 own[10 * APART + f] = gradient[i, f]
-            for f in range(2 * width):
-                d_target[i, f] = zero
             for e in range(offsets[i], offsets[i + 1]):
                 share = presence[e] if presence.shape[0] else one
                 r, j = e - begin, source[e] - first_source
@@ -189,17 +199,7 @@ def gated_backward(
                 for f in range(width):
                     gate, a = own[11 * APART + f], own[12 * APART + f]
                     core, b = own[13 * APART + f], own[14 * APART + f]
-                    of_b = (one + b) * (two + b)
-                    all_three = one / ((one + a) * of_b)
-                    of_a, behind = all_three * of_b, all_three * (one + a)
-                    opened = (one if gate >= zero else a) * of_a
-                    closed = (a if gate >= zero else one) * of_a
-                    slope = (one if core >= zero else b) * behind * (two + b)
-                    s = b * behind * (one + b)
-                    q = s * s
-                    low = (one + q * third) + q * q * (fifth + q * seventh)
-                    high = (ninth + q * eleventh) + q * q * thirteenth
-                    soft = max(core, zero) + two * s * (low + q * q * q * q * high)
+                    opened, closed, soft, slope = _gate_and_core(gate, a, core, b)
                     opened = share * opened * own[10 * APART + f]
                     tile[r, f] = (
                         opened * soft * closed * own[APART + f]

@@ -23,7 +23,6 @@ from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.nn.norm import RowNorm
 from atomlens.nn.pieces import as_arrays, in_pieces
-from atomlens.nn.products import product
 
 MIN_EDGES = 512
 """Below this many edges the plain path costs no more, and spares loading the compiled code."""
@@ -170,19 +169,21 @@ class _Rows(NamedTuple):
     """(3, n_columns) mean, scale and shift"""
 
 
-def _laid_out(weight: Tensor, n_in: int) -> NDArray[np.float32]:
-    """Return a weight (n_out, at most n_in) as `blocks.packed` lays it out, with zeros behind."""
-    from atomlens.nn.blocks import COLUMNS
+def _laid_out(
+    weight: Tensor, first: int, n: int, *, turned: bool = False, asked: bool = True
+) -> NDArray[np.float32]:
+    """Return ``n`` columns of a weight, or the transposed ones, as the loops multiply with them.
 
-    n_out, n_own = weight.shape
-    n_panels = -(-n_out // COLUMNS)
-    padded = np.zeros((n_panels * COLUMNS, n_in), dtype=np.float32)
-    padded[:n_out, :n_own] = weight.detach().numpy()
-    return np.ascontiguousarray(padded.reshape(n_panels, COLUMNS, n_in).transpose(0, 2, 1))
+    No panels unless ``asked``.
+    """
+    from atomlens.models.cgcnn.row_kernels import lay_out
+    from atomlens.nn.blocks import columns_of_a_panel
 
-
-def _parts(weight: Tensor, n_node: int) -> tuple[Tensor, ...]:
-    return torch.split(weight, [n_node, n_node, weight.shape[1] - 2 * n_node], dim=1)
+    n_in, n_out = (len(weight), n) if turned else (n, len(weight))
+    columns = columns_of_a_panel(n_out)
+    panels = np.empty((-(-n_out // columns) if asked else 0, n_in, columns), dtype=np.float32)
+    lay_out(*as_arrays(weight), first, n, turned, panels)
+    return panels
 
 
 def _rows_of(
@@ -197,21 +198,31 @@ def _rows_of(
 ) -> tuple[_Rows, Tensor, Tensor]:
     """Return the rows of a map, and mean and variance of their columns."""
     from atomlens.models.cgcnn.row_kernels import pair_forward
+    from atomlens.nn.blocks import rows_times
 
-    of_target, of_source, of_edge = _parts(weight, nodes.shape[1])
-    at_target, at_source = product(nodes, of_target, bias), product(nodes, of_source)
-    laid_out = _laid_out(of_edge, edges.shape[1])
-    n_columns, n_padded = len(weight), laid_out.shape[0] * laid_out.shape[2]
-    rows = edges.new_empty(len(edges), n_padded)
-    arrays = *as_arrays(at_target, at_source, edges), laid_out
-    ends, (found,) = as_arrays(layout.source, layout.offsets), as_arrays(rows)
-    offsets = ends[1]
+    n_node, n_columns = nodes.shape[1], len(weight)
+    firsts = (0, n_node), (n_node, n_node), (2 * n_node, edges.shape[1])
+    of_target, of_source, of_edge = (_laid_out(weight, *own) for own in firsts)
+    n_padded = of_edge.shape[0] * of_edge.shape[2]
+    begin = np.zeros((2, 1, n_padded), dtype=np.float32)
+    begin[0, 0, :n_columns] = as_arrays(bias)[0]
+    rows, at_ends = edges.new_empty(len(edges), n_padded), nodes.new_empty(2, len(nodes), n_padded)
+    found, (at_target, at_source) = as_arrays(rows)[0], as_arrays(at_ends)[0]
+    given, own_edges = as_arrays(nodes, edges)
+    ends, (offsets,) = as_arrays(layout.target, layout.source), as_arrays(layout.offsets)
+
+    def of_ends(first: int, last: int) -> None:
+        own = slice(first, last)
+        rows_times(given[own], of_target, begin[0], at_target[own])
+        rows_times(given[own], of_source, begin[1], at_source[own])
+
+    in_pieces(offsets, of_ends)
     parts: dict[int, tuple[int, NDArray[np.float64]]] = {}
 
     def work(first: int, last: int) -> None:
-        sums = np.empty((2, n_columns))
-        pair_forward(*arrays, *ends, first, last, found, sums)
-        parts[first] = int(offsets[last] - offsets[first]), sums
+        sums, own = np.empty((2, n_columns)), (int(offsets[first]), int(offsets[last]))
+        pair_forward(at_target, at_source, own_edges, of_edge, *ends, *own, found, sums)
+        parts[first] = own[1] - own[0], sums
 
     in_pieces(offsets, work)
     mean, squares = _together(parts, offsets, found)
@@ -268,33 +279,34 @@ def _back(
         loop: ``loop(norm, weight, source, offsets, first, last, first_source, *results)`` goes
             back over the edges of some targets.
     """
+    from atomlens.models.cgcnn.row_kernels import ends_backward, turn_back
     from atomlens.nn.blocks import ROWS
 
     nodes, edges, weight, _, scale, _ = tensors
     at_all, at_apart = of_columns
     of_nodes, of_edges, of_weight, of_bias = needed[:4]
+    n_node, n_edge = nodes.shape[1], edges.shape[1]
     n_columns, n_padded = len(weight), given.rows.shape[1]
     slope = given.inverse * as_arrays(scale)[0] / len(edges)
     norm = np.empty((5, n_columns), dtype=np.float32)
     norm[:3], norm[3] = given.norm, slope * at_all
     norm[4] = slope * given.inverse**2 * at_apart
-    by_target, by_source, by_edge = _parts(weight, nodes.shape[1])
-    turned = _laid_out(by_edge.t() if of_edges else by_edge.t()[:0], n_padded)
-    d_target, d_edges = nodes.new_empty(len(nodes), n_columns), torch.empty_like(edges)
-    d_edges = d_edges if of_edges else d_edges[:0]
-    n_rows = -(-edges.shape[1] // ROWS) * ROWS if of_weight else 0
+    by_edge = _laid_out(weight, 2 * n_node, n_edge, turned=True, asked=of_edges)
+    d_target = nodes.new_zeros(len(nodes), n_padded)
+    d_edges = torch.empty_like(edges) if of_edges else edges[:0]
+    n_rows = -(-n_edge // ROWS) * ROWS if of_weight else 0
     source, offsets, on_targets, on_edges = as_arrays(
         layout.source, layout.offsets, d_target, d_edges
     )
-    parts: dict[int, tuple[int, Tensor, Tensor]] = {}
+    parts: dict[int, tuple[int, Tensor, NDArray[np.float32]]] = {}
 
     def work(first: int, last: int) -> None:
         own = source[offsets[first] : offsets[last]]
         least, most = (int(own.min()), int(own.max()) + 1) if len(own) else (0, 0)
-        d_source = nodes.new_zeros(most - least, n_columns)
-        d_weight = nodes.new_zeros(n_rows, n_padded)
-        results = on_targets, *as_arrays(d_source, d_weight), on_edges
-        loop(norm, turned, source, offsets, first, last, least, *results)
+        d_source = nodes.new_zeros(most - least, n_padded)
+        d_weight = np.zeros((n_rows, n_padded), dtype=np.float32)
+        results = on_targets, *as_arrays(d_source), d_weight, on_edges
+        loop(norm, by_edge, source, offsets, first, last, least, *results)
         parts[first] = least, d_source, d_weight
 
     in_pieces(offsets, work)
@@ -305,17 +317,36 @@ def _back(
         least, on_sources, on_weight = parts[first]
         d_source[least : least + len(on_sources)] += on_sources
         d_weight += on_weight
-    d_nodes = d_map = None
-    if of_nodes:
-        d_nodes = product(d_target, by_target.t()).add_(product(d_source, by_source.t()))
+    by_target = _laid_out(weight, 0, n_node, turned=True, asked=of_nodes)
+    by_source = _laid_out(weight, n_node, n_node, turned=True, asked=of_nodes)
+    d_nodes = nodes.new_empty(len(nodes), by_target.shape[0] * by_target.shape[2])
+    padded = functional.pad(nodes, (0, -n_node % ROWS)) if of_weight else nodes[:, :0]
+    of_ends = as_arrays(d_target, d_source, padded, d_nodes)
+    of_weights: dict[int, NDArray[np.float32]] = {}
+
+    def hand_on(first: int, last: int) -> None:
+        on_target, on_source, heard, found = (array[first:last] for array in of_ends)
+        of_weights[first] = np.zeros((2, heard.shape[1], n_padded), dtype=np.float32)
+        ends_backward(on_target, on_source, by_target, by_source, heard, of_weights[first], found)
+
+    d_map = None
+    if of_nodes or of_weight:
+        in_pieces(offsets, hand_on)
     if of_weight:
-        of_ends = [product(d.t(), nodes.t()) for d in (d_target, d_source)]
-        d_map = torch.cat([*of_ends, d_weight[: edges.shape[1], :n_columns].t()], dim=1)
+        d_map = torch.empty_like(weight)
+        on_ends = of_weights.pop(0)
+        for first in sorted(of_weights):
+            on_ends += of_weights[first]
+        begins = 0, n_node, 2 * n_node
+        for begin, n, own in zip(
+            begins, (n_node, n_node, n_edge), (*on_ends, d_weight), strict=True
+        ):
+            turn_back(own, begin, n, *as_arrays(d_map))
     return (
-        d_nodes,
+        d_nodes[:, :n_node] if of_nodes else None,
         d_edges if of_edges else None,
         d_map,
-        d_target.sum(dim=0) if of_bias else None,
+        d_target[:, :n_columns].sum(dim=0) if of_bias else None,
         torch.from_numpy((given.inverse * at_apart).astype(np.float32)),
         torch.from_numpy(at_all.astype(np.float32)),
     )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from atomlens.machine import kept
 from atomlens.models.cgcnn.kernels import falling
-from atomlens.nn.blocks import add_outer, rows_times, tile_behind
+from atomlens.nn.blocks import add_outer, pair_rows, rows_times
 
 EDGES_OF_A_TILE = 48
 """With 128 numbers each they stay in the first-level cache."""
@@ -53,63 +53,109 @@ def gaussians(values: Floats, centers: Floats, width: float, rows: Floats) -> No
 
 
 @compiled
+def lay_out(weight: Floats, first: int, n: int, turned: bool, panels: Floats) -> None:
+    """Lay out some columns of a weight for `blocks.rows_times`, with zeros in the padding.
+
+    Args:
+        weight: (n_out, n_in or more).
+        first: The first of the columns.
+        n: How many they are.
+        turned: Lay out the transposed ones, which are those of the way back.
+        panels: (n_panels, n, columns) filled; with ``turned`` (n_panels, n_out, columns).
+    """
+    n_panels, n_in, columns = panels.shape
+    most = n if turned else weight.shape[0]
+    for panel in range(n_panels):
+        for k in range(n_in):
+            for column in range(columns):
+                c = panel * columns + column
+                if c >= most:
+                    panels[panel, k, column] = np.float32(0.0)
+                elif turned:
+                    panels[panel, k, column] = weight[k, first + c]
+                else:
+                    panels[panel, k, column] = weight[c, first + k]
+
+
+@compiled
+def turn_back(given: Floats, first: int, n: int, weight: Floats) -> None:
+    """Fill columns ``first`` to ``first + n`` of a weight (n_out, n_in) with the rows of given."""
+    for r in range(weight.shape[0]):
+        for k in range(n):
+            weight[r, first + k] = given[k, r]
+
+
+@compiled
 def pair_forward(
     at_target: Floats,
     at_source: Floats,
     edges: Floats,
     weight: Floats,
+    target: Ints,
     source: Ints,
-    offsets: Ints,
-    first_node: int,
-    last_node: int,
+    first_edge: int,
+    last_edge: int,
     rows: Floats,
     sums: NDArray[np.float64],
 ) -> None:
     """rows_ij = target_i + source_j + W e_ij, and the sums of their columns.
 
     Args:
-        at_target: (n_nodes, n_columns) what an atom adds to its own edges.
-        at_source: (n_nodes, n_columns) what it adds to those of its neighbours.
+        at_target: (n_nodes, n_padded) what an atom adds to its own edges.
+        at_source: (n_nodes, n_padded) what it adds to those of its neighbours.
         edges: (n_edges, n_edge).
-        weight: laid out by `blocks.packed`.
+        weight: as `lay_out` leaves it.
+        target: (n_edges,) row of ``at_target``.
         source: (n_edges,) row of ``at_source``.
-        offsets: (n_nodes + 1,) where the edges of each node begin.
-        first_node: Where to begin.
-        last_node: Where to end.
-        rows: (n_edges, n_padded), filled for the edges of these nodes.
+        first_edge: Where to begin.
+        last_edge: Where to end.
+        rows: (n_edges, n_padded), filled for these edges.
         sums: (2, n_columns) filled with the sums of the distances to the first of these rows, and
             of their squares.
     """
-    width = at_target.shape[1]
-    nothing = np.zeros((1, rows.shape[1]), dtype=np.float32)
-    own = np.zeros(6 * APART, dtype=np.float32)
-    begun = False
+    own = np.zeros((3, rows.shape[1]), dtype=np.float32)
     sums[:] = 0.0
-    start = first_node
-    while start < last_node:
-        stop = tile_behind(offsets, start, last_node, EDGES_OF_A_TILE)
-        begin, end = offsets[start], offsets[stop]
-        rows_times(edges[begin:end], weight, nothing, rows[begin:end])
-        if not begun and end > begin:
-            begun, i = True, start
-            while offsets[i + 1] == begin:
-                i += 1
-            for f in range(width):
-                own[f] = rows[begin, f] + at_target[i, f] + at_source[source[begin], f]
-        for i in range(start, stop):
-            for e in range(offsets[i], offsets[i + 1]):
-                j = source[e]
-                for f in range(width):
-                    value = rows[e, f] + at_target[i, f] + at_source[j, f]
-                    rows[e, f] = value
-                    apart = value - own[f]
-                    own[2 * APART + f] += apart
-                    own[4 * APART + f] += apart * apart
+    ends = at_target, at_source, target, source
+    if first_edge < last_edge:
+        pair_rows(edges, weight, *ends, first_edge, first_edge + 1, rows, own)
+        own[0] = rows[first_edge]
+    for start in range(first_edge, last_edge, EDGES_OF_A_TILE):
+        own[1:] = np.float32(0.0)
+        stop = min(start + EDGES_OF_A_TILE, last_edge)
+        pair_rows(edges, weight, *ends, start, stop, rows, own)
         for k in range(2):
-            for f in range(width):
-                sums[k, f] += own[2 * (k + 1) * APART + f]
-                own[2 * (k + 1) * APART + f] = np.float32(0.0)
-        start = stop
+            for f in range(sums.shape[1]):
+                sums[k, f] += own[k + 1, f]
+
+
+@compiled
+def ends_backward(
+    d_target: Floats,
+    d_source: Floats,
+    by_target: Floats,
+    by_source: Floats,
+    nodes: Floats,
+    d_weight: Floats,
+    d_nodes: Floats,
+) -> None:
+    """Hand the gradients on what some atoms add to their rows on to weights and atoms.
+
+    Args:
+        d_target: (n_own, n_padded).
+        d_source: (n_own, n_padded).
+        by_target: the transposed weight as `lay_out` leaves it; no rows: no gradient on atoms.
+        by_source: likewise.
+        nodes: (n_own, n_node padded to `blocks.ROWS`), or no columns: no gradient on weights.
+        d_weight: (2, n_node padded to `blocks.ROWS`, n_padded), added to.
+        d_nodes: (n_own, n_node padded as by_target is), filled.
+    """
+    if nodes.shape[1]:
+        add_outer(nodes, d_target, d_weight[0])
+        add_outer(nodes, d_source, d_weight[1])
+    if by_target.shape[0]:
+        some = np.empty_like(d_nodes)
+        rows_times(d_target, by_target, np.zeros((1, d_nodes.shape[1]), dtype=np.float32), some)
+        rows_times(d_source, by_source, some, d_nodes)
 
 
 @compiled
@@ -128,10 +174,11 @@ def pair_backward(
     Args:
         d_rows: (n_own, n_padded).
         edges: (n_own, n_edge).
-        weight: the transposed one laid out, without rows where no gradient on edges is asked for.
+        weight: the transposed one as `lay_out` leaves it, without panels where no gradient on edges
+            is asked for.
         nothing: (1, more than n_edge) zeros.
         room: (n_own or more, n_edge padded to `blocks.ROWS`), with zeros behind n_edge.
-        d_room: (n_own or more, n_edge padded to `blocks.COLUMNS`).
+        d_room: (n_own or more, n_edge padded as the weight is).
         d_weight: (n_edge padded to `blocks.ROWS`, n_padded), added to.
         d_edges: (n_own, n_edge), filled.
     """
