@@ -246,14 +246,15 @@ def _alone(structure: Structure) -> StructureArrays:
 def searchable(structures: StructureArrays) -> NDArray[np.bool_]:
     """(n,) which structures have atoms at places that a search can handle."""
     odd = structures.is_formula | (structures.n_atoms == 0)
-    usable = _in_range(structures.positions)
+    usable: NDArray[np.bool_] = _in_range(structures.positions)
     if not usable.all():
         bad_rows = np.flatnonzero(~usable.all(axis=1))
         odd[np.searchsorted(structures.offsets, bad_rows, side="right") - 1] = True
     usable = _in_range(structures.cells)
     if not usable.all():
         odd |= (~usable.all(axis=2) & structures.pbc).any(axis=1)
-    return ~odd
+    usable = ~odd
+    return usable
 
 
 def unusable(structure: Structure) -> str:
