@@ -246,14 +246,14 @@ def _alone(structure: Structure) -> StructureArrays:
 def searchable(structures: StructureArrays) -> NDArray[np.bool_]:
     """(n,) which structures have atoms at places that a search can handle."""
     odd = structures.is_formula | (structures.n_atoms == 0)
-    usable: NDArray[np.bool_] = _in_range(structures.positions)
-    if not usable.all():
-        bad_rows = np.flatnonzero(~usable.all(axis=1))
+    positions = _in_range(structures.positions)
+    if not positions.all():
+        bad_rows = np.flatnonzero(~positions.all(axis=1))
         odd[np.searchsorted(structures.offsets, bad_rows, side="right") - 1] = True
-    usable = _in_range(structures.cells)
-    if not usable.all():
-        odd |= (~usable.all(axis=2) & structures.pbc).any(axis=1)
-    usable = ~odd
+    vectors = _in_range(structures.cells)
+    if not vectors.all():
+        odd |= (~vectors.all(axis=2) & structures.pbc).any(axis=1)
+    usable: NDArray[np.bool_] = np.logical_not(odd)
     return usable
 
 
