@@ -23,7 +23,7 @@ from struct import error as struct_error
 from typing import IO, TYPE_CHECKING, Any
 
 from atomlens.errors import AtomlensError
-from atomlens.printing import reason, shown
+from atomlens.printing import cut, one_line, reason, shown
 
 if TYPE_CHECKING:
     import gzip
@@ -59,8 +59,8 @@ def net(kind: type[AtomlensError], where: str, advice: str) -> Iterator[None]:
 
 
 def _of_system(problem: OSError) -> str:
-    """Return what the system says, without the name of the file."""
-    text = problem.strerror or reason(problem)
+    """Return what the system, or a package in its name, says, without the name of the file."""
+    text = problem.strerror or cut(one_line(str(problem)[:1000]), 160) or reason(problem)
     return f"{text[:1].lower()}{text[1:]}"
 
 

@@ -155,3 +155,20 @@ def test_json_of_a_model_is_written_readable(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"a": [1, 2.5, None]}))
     assert parse_json(read_text(path)) == {"a": [1, 2.5, None]}
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (
+            OSError("Unable to open file (no signature)"),
+            r"\(unable to open file \(no signature\)\)",
+        ),
+        (OSError(2, "No such file", "a.h5"), r"\(no such file\)"),
+    ],
+)
+def test_what_a_package_says_as_the_system_is_said_in_its_words(
+    problem: OSError, words: str
+) -> None:
+    with pytest.raises(DatasetError, match=words), net(DatasetError, "a.h5", "give another"):
+        raise problem
