@@ -28,7 +28,7 @@ class AtomScores:
     """What an explainer returns."""
 
     scores: NDArray[np.float64]
-    """(n_atoms,) of what `predict` says (of a class of its logit), so of the ensemble as one"""
+    """(n_atoms,) of what `predict` says, so of the ensemble as one"""
     by_member: NDArray[np.float64]
     """(n_members, n_atoms) of each member by itself, for the spread"""
     edge_scores: NDArray[np.float64] | None = None
@@ -48,8 +48,8 @@ class Explainer(ABC):
     name: ClassVar[str]
     """Key in ``EXPLAINERS``."""
     in_target_units: ClassVar[bool] = False
-    """Whether scores are changes of what `predict` says, in its unit (of a class of its logit);
-    otherwise they are shares."""
+    """Whether scores are changes of what `predict` says, in its unit; otherwise they are
+    shares."""
     signed: ClassVar[bool] = False
     """Whether scores are above or below "no effect", whichever signs one structure happens to
     have."""
@@ -377,7 +377,7 @@ class Explanation:
         """Return plain values, ready for JSON."""
         from atomlens.reports.wording import scores_note
 
-        note = scores_note(self.method, self.atoms, self.score_unit)
+        note = scores_note(self.method, self.atoms, self.score_unit, self.prediction)
         return {
             "name": self.name,
             **({"source": self.source} if self.source else {}),

@@ -47,6 +47,12 @@ class ContributionExplainer(Explainer):
         found = np.stack([_terms(m(question.batch).node_terms, question) for m in question.models])
         return AtomScores(scores=found.mean(axis=0), by_member=found)
 
+    def score_unit(self, question: Question) -> str:
+        """Return the unit of the target; of a class, of what its terms add up to."""
+        if question.label is None:
+            return question.unit
+        return f"logit of {question.target.classes[question.label]} over the others"
+
 
 def _terms(terms: Float[Tensor, "n_nodes n_outputs"] | None, question: Question) -> Values:
     """(n_atoms,) The terms of one member."""

@@ -2,8 +2,7 @@
 
 A network speaks in scaled units: of energy per atom, say, less what the elements alone explain.
 The reader is shown what `predict` returns, so that is what is explained: with the number of
-atoms and the sum over the elements in it. Of a class it is the logit behind the probability that
-`predict` says, at its temperature: a probability near one or zero hardly moves, whatever is lost.
+atoms, the sum over the elements, and the probability of a class in it.
 """
 
 import math
@@ -37,7 +36,7 @@ class Answers(NamedTuple):
     """What a trained model says of several structures, in the unit of the question."""
 
     values: Values
-    """(n,) as `predict` says it; of a class its logit"""
+    """(n,) as `predict` says it"""
     by_member: Values
     """(n_members, n) what each member of the ensemble would say alone"""
 
@@ -46,9 +45,8 @@ class Answers(NamedTuple):
 class Question:
     """One number that a trained model says of each of n structures.
 
-    Of several classes it is the logit of the most probable one over the mean of the others' (of two
-    the logarithm of the odds), of a spectrum the value at one point of its grid, or the mean over
-    all of them.
+    Of several classes it is the probability of the most probable one, of a spectrum the value at
+    one point of its grid, or the mean over all of them.
     """
 
     trained: "TrainedModel"
@@ -65,11 +63,9 @@ class Question:
     point: int | None
     """Of a spectrum: which point of the grid; None: the mean over it."""
     labels: Indices | None
-    """(n,) of classes: whose logit"""
+    """(n,) of classes: whose probability"""
     values: Values
-    """(n,) what the scores are about: what `predict` says, of a class its logit"""
-    predicted: Values
-    """(n,) what `predict` says; of a class its probability"""
+    """(n,) what `predict` says"""
     deviations: Values
     """(n,) standard deviations of its error; NaN where nothing is known"""
     estimates: "Estimates"
@@ -100,7 +96,7 @@ class Question:
             device: Where the models run: ``auto``, ``cpu``, ``cuda`` ...
             dtype: Of the graphs; that of the models.
             graphs: Those of the structures, where they are at hand.
-            label: Of classes: whose logit; the most probable one by default.
+            label: Of classes: whose probability; the most probable one by default.
 
         Raises:
             GraphError: a structure has no graph.
@@ -134,7 +130,6 @@ class Question:
             point=point,
             labels=labels,
             values=_picked(found, trained.targets, column, point, labels),
-            predicted=_predicted(found, trained.targets, column, point, labels),
             deviations=np.full(len(structures), np.nan) if mean else std,
             estimates=found,
             seen=seen,
@@ -152,12 +147,12 @@ class Question:
 
     @property
     def label(self) -> int | None:
-        """Of classes: whose logit is asked for, of the first structure."""
+        """Of classes: whose probability is asked for, of the first structure."""
         return None if self.labels is None else int(self.labels[0])
 
     @property
     def value(self) -> float:
-        """What the scores are about, of the first structure."""
+        """What `predict` says of the first structure."""
         return float(self.values[0])
 
     @property
@@ -179,19 +174,12 @@ class Question:
         """Unit of the answers, and which class or point of a spectrum they are of."""
         target = self.target
         if self.label is not None:
-            return f"logit of {target.classes[self.label]} over the others"
+            return f"probability of {target.classes[self.label]}"
         if not target.is_spectrum:
             return target.unit
         if self.point is None:
             return f"{target.unit} (mean over {target.grid_name})".strip()
         return f"{target.unit} (at {target.grid[self.point]:g} {target.grid_unit})".strip()
-
-    @property
-    def predicted_unit(self) -> str:
-        """Unit of what `predict` says."""
-        if self.label is not None:
-            return f"probability of {self.target.classes[self.label]}"
-        return self.unit
 
     @property
     def temperature(self) -> float:
@@ -247,7 +235,7 @@ class Question:
     ) -> Float[Tensor, " n_graphs"]:
         """Return the answers, given what each member returns for these structures.
 
-        It is what `predict` says (of a class its logit), as a function whose gradient can be taken.
+        It is what `predict` says, as a function whose gradient can be taken.
 
         Args:
             outputs: Of each member.
@@ -258,9 +246,10 @@ class Question:
         chosen = self.structures if of is None else self.structures.subset(of)
         if self.labels is not None:
             labels = self.labels if of is None else self.labels[of]
-            logits = own.log_softmax(dim=2).logsumexp(dim=0) / self.temperature  # of their mean
-            chosen_one = logits.gather(1, _column(labels, logits.device)).squeeze(1)
-            return chosen_one - (logits.sum(dim=1) - chosen_one) / (logits.shape[1] - 1)
+            shares = own.softmax(dim=2).mean(dim=0)
+            if self.temperature != 1:
+                shares = (shares.clamp_min(1e-300).log() / self.temperature).softmax(dim=1)
+            return shares.gather(1, _column(labels, shares.device)).squeeze(1)
         zeros = np.zeros((len(chosen), outputs[0].values.shape[1]))
         offset = self.trained.scaling.decode(zeros, chosen)[:, place]
         slope = self.trained.scaling.decode(zeros + 1, chosen)[:, place] - offset
@@ -361,28 +350,7 @@ def _picked(
     point: int | None,
     labels: Indices | None,
 ) -> Values:
-    """(n,) The number that is asked for: of a class its logit over the mean of the others'."""
-    probabilities = found.probabilities[column]
-    if labels is not None and probabilities is not None:
-        logits = np.log(np.maximum(probabilities, _SMALLEST))
-        own = logits[np.arange(len(labels)), labels]
-        over: Values = own - (logits.sum(axis=1) - own) / (logits.shape[1] - 1)
-        return over
-    return _predicted(found, targets, column, point, labels)
-
-
-_SMALLEST = 1e-300
-"""Probability that is not told from nothing."""
-
-
-def _predicted(
-    found: "Estimates",
-    targets: tuple[Target, ...],
-    column: int,
-    point: int | None,
-    labels: Indices | None,
-) -> Values:
-    """(n,) What `predict` says: of a class its probability."""
+    """(n,) The number that is asked for."""
     probabilities = found.probabilities[column]
     if labels is not None and probabilities is not None:
         chosen: Values = probabilities[np.arange(len(labels)), labels]

@@ -60,7 +60,6 @@ def scores_of_thinned(explainer: Explainer, question: Question) -> NDArray[np.fl
             batch=store.batch(rows),
             labels=None if question.labels is None else np.repeat(question.labels, N_THINNED),
             values=np.repeat(question.values, N_THINNED),
-            predicted=np.repeat(question.predicted, N_THINNED),
             deviations=np.repeat(question.deviations, N_THINNED),
         )
         found = explainer.explain(many)

@@ -61,7 +61,7 @@ def structure_payload(structure: ExplainedStructure) -> dict[str, Any]:
     is_formula = bool(atoms.info.get("is_formula"))
     method, score_unit = structure.method, structure.score_unit
     means, means_not = meaning(method, score_unit)
-    note = scores_note(method, atoms, score_unit)
+    note = scores_note(method, atoms, score_unit, structure.prediction)
     scores, baseline = np.asarray(structure.scores, dtype=np.float64), structure.baseline
     little = differs_little(scores, baseline)
     scene, edges = None if is_formula else build_scene(atoms), structure.edges

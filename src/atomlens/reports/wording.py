@@ -147,7 +147,7 @@ def pairs_sentence(method: str) -> str:
 
 def meaning(method: str, score_unit: str = "") -> tuple[str, str]:
     """Return what a method's score means, and what it does not mean."""
-    if method == "contribution" and score_unit.startswith(_LOGIT):
+    if method == "contribution" and score_unit.startswith("logit"):
         method = "contribution to a class"
     return _MEANINGS.get(method, _ANY_METHOD)
 
@@ -165,10 +165,7 @@ _OF_THE_CELL = frozenset(
 """Methods that take atoms away or hide them."""
 
 
-_LOGIT = "logit of "
-
-
-def scores_note(method: str, atoms: "Atoms", score_unit: str) -> str:
+def scores_note(method: str, atoms: "Atoms", score_unit: str, prediction: float) -> str:
     """Return what to beware of in the scores of one structure; empty where there is nothing."""
     notes = []
     if method in _OF_THE_CELL and atoms.pbc.any():
@@ -176,14 +173,16 @@ def scores_note(method: str, atoms: "Atoms", score_unit: str) -> str:
             "An atom is taken away with all its periodic copies, so these scores are those of the "
             "cell as it is written: another cell of the same crystal gives others."
         )
-    if score_unit.startswith(_LOGIT) and method != "contribution":
+    if score_unit.startswith("probability of ") and prediction > _NEARLY_SURE:
         notes.append(
-            "What the scores are about is the logit of this class over the mean of the others' "
-            "(for two classes the logarithm of the odds: 1 multiplies them by 2.7), as a "
-            "probability near 1 hardly moves."
+            f"The probability is above {_NEARLY_SURE:g}, where it hardly moves: small scores do "
+            "not mean that the atoms hardly matter."
         )
     return " ".join(notes)
 
+
+_NEARLY_SURE = 0.98
+"""Probability from which a change of the logit by 1 is one of less than 0.035"""
 
 _SPREADS = {
     "ensemble": "± beside a score is how far the members of the ensemble differ",
@@ -385,8 +384,6 @@ def sum_sentence(structure: ExplainedStructure) -> str:
     if start or structure.reference is not None:
         sign, size = ("−", -total) if total < 0 else ("+", total)
         atoms = f"{shown(start)} ({what}) {sign} {shown(size)} (sum of the atoms)"
-    if unit.startswith(_LOGIT):
-        return f"{atoms} = {shown(start + total)} ({unit})."
     text = f"{atoms} = {shown(start + total)} {unit}".rstrip() + "."
     if abs(structure.prediction - start - total) <= 1e-3 * scale:
         return text

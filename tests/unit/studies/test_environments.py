@@ -201,7 +201,7 @@ def test_a_map_and_a_question_about_several_classes_name_no_single_one(
     predictor = classes_predictor()
     structures = [molecule("HCOOH"), molecule("C6H6")]
     asked = Asked.about(predictor, StructureArrays.from_atoms(structures), None)
-    assert asked.unit == "logit of the most probable class over the others"
+    assert asked.unit == "probability of the most probable class"
     pytest.importorskip("chemiscope")
     places = {name: maps.MapProperty(values=[0.0, 1.0]) for name in (maps.X, maps.Y)}
     monkeypatch.setattr(maps, "_places", lambda *_: places)  # this model has no vectors

@@ -58,12 +58,12 @@ class Asked:
 
     @property
     def values(self) -> Values:
-        """(n,) what `predict` says; of a class its logit"""
+        """(n,) what `predict` says"""
         return np.concatenate([q.values for q in self.questions])
 
     @property
     def labels(self) -> Indices | None:
-        """(n,) of classes: whose logit each structure is asked for; None of other targets"""
+        """(n,) of classes: whose probability each structure is asked for; None of other targets"""
         found = [q.labels for q in self.questions if q.labels is not None]
         return np.concatenate(found) if found else None
 
@@ -72,7 +72,7 @@ class Asked:
         """Unit of the answers; of several classes none of them is named."""
         labels = self.labels
         if labels is not None and len(np.unique(labels)) > 1:
-            return "logit of the most probable class over the others"
+            return "probability of the most probable class"
         return self.questions[0].unit
 
     def same(self, predictor: Predictor) -> "Asked":
@@ -112,7 +112,7 @@ class Asked:
         return np.split(flat, np.cumsum(self.n_units)[:-1])
 
     def without(self, sets: Sequence[tuple[int, Mask]], meaning: Meaning) -> Values:
-        """Return what `predict` says (of a class its logit) without sets of units.
+        """Return what `predict` says without sets of units.
 
         Args:
             sets: Of each one its structure, and a flag for every unit of it.

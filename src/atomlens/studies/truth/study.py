@@ -258,7 +258,7 @@ class _Judged:
         said = self.asked.values
         self.error = np.nan
         if classes:
-            right = np.mean((said > 0) == (values[:, 0] == YES))
+            right = np.mean((said > 0.5) == (values[:, 0] == YES))
             self.error = float(1 - right)
             self.notes.append(f"{name} is right on {100 * right:.1f} % of these structures.")
         elif np.isfinite(values[:, 0]).all():
