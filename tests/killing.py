@@ -52,6 +52,8 @@ def start(work: Callable[[], int], said: int, before: Callable[[], None] | None 
             os.dup2(said, stream)
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", closefd=False)
+        if "torch" in sys.modules:  # the threads of OpenMP are those of the process before
+            sys.modules["torch"].set_num_threads(1)
         if before is not None:
             before()
         code = work()

@@ -170,6 +170,8 @@ def unknown_name(kind: str, name: object, known: Iterable[object]) -> str:
     if not close and len(asked) > 2:  # gap is not like band_gap, letter by letter
         close = [one for one in names if asked.lower() in one.lower()]
     hint = f" Did you mean {close[0]!r}?" if close else ""
+    if isinstance(name, str) and close and asked == close[0]:  # blanks alone tell them apart
+        asked = name
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     listed = ", ".join(names[:_MOST_NAMES])
     called = repr(asked) if isinstance(name, str) else asked

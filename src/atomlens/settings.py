@@ -8,6 +8,7 @@ command line, in a file) gets it converted first.
 import ast
 import inspect
 import itertools
+import math
 import textwrap
 import types
 import warnings
@@ -286,6 +287,7 @@ def _check_setting(one: "Field[Any]", value: Any, whose: str, error: type[Settin
         raise error(f"{whose}{one.name}={shown(value)} must be {type_name(one)}.")
     if bounds is not None and not _inside(value, bounds):
         asked = "below 2**63" if _is_huge(value) else str(bounds)
+        asked = "a finite number" if value in (math.inf, -math.inf) else asked
         raise error(f"{whose}{one.name}={shown(value)} must be {asked}.")
 
 

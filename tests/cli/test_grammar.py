@@ -255,6 +255,7 @@ def test_an_expression_may_begin_with_a_minus(words: str) -> None:
     ("words", "said"),
     [
         (["train", "toy", "--seed", "9" * 400], "is too large"),
+        (["predict", "qm9", "CCO", "--batch-size", str(2**63 - 1)], "is too large"),
         (["train", "toy", "--limit", "-" + "9" * 400], "is too large"),
         (["train", "toy", "--epochs", "9" * 5000], "is no whole number"),
         (["cv", "toy", "--folds", "9" * 40], "is too large"),

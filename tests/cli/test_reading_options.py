@@ -155,7 +155,8 @@ def test_predict_tells_terminal_table_and_json(
     assert SAID in rows_of(tmp_path / "p.csv")[0]["warning"]
     check_strict(words, capsys)
     check_strict([*words, "--out", tmp_path / "q.csv"], capsys)
-    assert not (tmp_path / "q.csv").exists()
+    (refused,) = rows_of(tmp_path / "q.csv")
+    assert SAID in refused["error"]
 
 
 @pytest.mark.filterwarnings("default")

@@ -97,7 +97,7 @@ def test_an_energy_is_explained_and_one_outside_the_grid_is_not(
 def test_other_studies_refuse_a_model_of_spectra(
     trained: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["study", "relative-attention", "toy", "--model", str(trained[1])]
+    arguments = ["study", "element-attention", "toy", "--model", str(trained[1])]
     assert main([*arguments, "--out", str(tmp_path)]) == 2
     assert "this study is about single numbers" in capsys.readouterr().err
 

@@ -121,3 +121,9 @@ def test_of_many_names_the_first_are_said_and_the_number_of_the_rest() -> None:
     assert few("abc", 2) == "a, b and 1 more"
     assert len(few(["x" * 900] * 30)) < 1000
     assert "\x1b" not in few(["\x1b[31mred"])
+
+
+def test_names_that_differ_in_blanks_alone_are_shown_as_they_were_typed() -> None:
+    said = unknown_name("column", "band  gap", ["band gap"])
+    assert "'band  gap'" in said
+    assert "Did you mean 'band gap'?" in said

@@ -190,6 +190,8 @@ def _positive(text: str, what: str = "a whole number above 0", most: int = 10**9
         number = int(text)
     except ValueError:
         number = 0
+    if number > most and "from 1 to" not in what:
+        raise argparse.ArgumentTypeError(f"{text!r} is too large; at most {most:,}")
     if not 1 <= number <= most:
         raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
     return number

@@ -136,7 +136,7 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
     doubts, n_inputs = DoubtsHeard(_MOST_DOUBTS), 0
     failures: list[Failure] = []
     with (
-        TableJournal(options.out) as journal,
+        TableJournal(options.out, column_types(model, targets)) as journal,
         ProgressLine("predicting", quiet=options.quiet) as progress,
         long_lived(),
     ):
@@ -158,6 +158,18 @@ def write_as_they_come(model: "Predictor", options: argparse.Namespace) -> int:
         journal.finish()
     say_doubts(doubts)
     return exit_code(failures, n_inputs)
+
+
+def column_types(model: "Predictor", targets: "Sequence[str]") -> dict[str, type]:
+    """Return what the columns of an answer hold; those of spectra are as their cells are."""
+    from atomlens.screening.columns import own_columns
+
+    types: dict[str, type] = {"text": str, "number": float, "whole": int}
+    asked = tuple(t for t in model.targets if t.name in targets)
+    own = own_columns(model, asked, has_forms=False)
+    answer = {name: types[kind] for name, kind in own.items() if kind in types}
+    told = dict.fromkeys(("name", "formula", "warning", "error"), str)
+    return {**told, "n_atoms": int, **answer}
 
 
 def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from atomlens.datasets.tables.headers import loosely
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.settings import taken_apart
 from atomlens.targets import Target
@@ -29,17 +30,20 @@ def named_targets(given: Sequence[str], known: Collection[str], of: str) -> tupl
     """Return the targets that were named, one by one or with commas between.
 
     Args:
-        given: As typed; with a comma only where no target is called so.
+        given: As typed; with a comma only where no target is called so, and with other blanks,
+            hyphens, underscores or capitals where one target alone is meant.
         known: All targets.
         of: Whose they are, for messages.
 
     Raises:
         SettingsError: there is no such target.
     """
-    names = taken_apart(given, known)
-    for name in names:
-        if name not in known:
+    names = []
+    for name in taken_apart(given, known):
+        alike = [one for one in known if loosely(one) == loosely(name)]
+        if name not in known and len(alike) != 1:
             raise SettingsError(f"target: {unknown_name(f'target of {of}', name, known)}")
+        names.append(name if name in known else alike[0])
     return tuple(names)
 
 

@@ -5,7 +5,7 @@ known, the table is made from them in a second pass. Memory holds one part of it
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -36,8 +36,16 @@ class TableJournal:
     exception, nothing is left behind.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, types: Mapping[str, type] | None = None) -> None:
+        """Take a place.
+
+        Args:
+            path: Of the table; its ending says its kind.
+            types: Of columns (str, int, float), whatever their cells turn out to hold: Parquet
+                keeps the types of columns, and those of two tables are the same then.
+        """
         check_table(path)
+        self.types = types or {}
         self.path = place_of(path)
         self.columns: dict[str, set[type]] = {}
         """Every column that some row has, in the order of first mention, and what it holds."""
@@ -71,7 +79,7 @@ class TableJournal:
             return write_table(list(self._rows()), self.path)
         with replacing(self.path) as draft:
             if suffix == ".parquet":
-                _write_parquet(draft, self._rows(), self.columns)
+                _write_parquet(draft, self._rows(), self.columns, self.types)
             else:
                 with draft.open("w", encoding="utf-8", newline="\n") as stream:
                     for text in _texts(suffix, self._rows(), list(self.columns)):
@@ -133,11 +141,20 @@ def _csv_line(cells: Iterable[str]) -> str:
     return buffer.getvalue()
 
 
-def _write_parquet(path: Path, rows: Iterator[Record], columns: dict[str, set[type]]) -> None:
+def _write_parquet(
+    path: Path,
+    rows: Iterator[Record],
+    columns: dict[str, set[type]],
+    types: Mapping[str, type],
+) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    kinds = {name: _arrow_type(found, pyarrow) for name, found in columns.items()}
+    known = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    kinds = {
+        name: known[types[name]] if name in types else _arrow_type(found, pyarrow)
+        for name, found in columns.items()
+    }
     schema = pyarrow.schema(list(kinds.items()))
     with parquet.ParquetWriter(path, schema) as writer:
         group: list[dict[str, Any]] = []

@@ -429,14 +429,22 @@ def _matched_outputs(
         if target.name not in named and number and len(wanted) == len(given) == len(single) == 1:
             if take_any or _of_one_unit(given[0], target):
                 pairs.append((0, 0))
-                another = "" if take_any else "; if that is another property, say --fresh-output"
+                another = (
+                    ""
+                    if take_any
+                    else "; if that is another property, say --fresh-output (in Python "
+                    "fresh_output=True)"
+                )
                 notes.append(f"The output of {single[0]} is taken for {target.name}{another}.")
                 notes += _about_units(given[0], target)
             else:
+                both = given[0].unit and target.unit
+                apart = "name and unit" if both else "name"
+                unknown = "" if both else " and their units are not both known"
                 notes.append(
-                    f"The output layer is fresh: {target.name} has another name and unit than "
-                    f"{single[0]}, which the pretrained model predicts; if both are the same, say "
-                    "--set fresh_output=false (in Python fresh_output=False)."
+                    f"The output layer is fresh: {target.name} has another {apart} than "
+                    f"{single[0]}, which the pretrained model predicts{unknown}; if both are the "
+                    "same, say --set fresh_output=false (in Python fresh_output=False)."
                 )
             continue
         before, origin = named.get(target.name, (None, slice(0)))

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from atomlens.errors import SettingsError
+from atomlens.predictor.columns import named_targets
 from atomlens.predictor.ordered import one_row_each
 from atomlens.predictor.prediction import Prediction
 from atomlens.structures.doubts import NO_DOUBTS, Doubts
@@ -169,3 +170,13 @@ def test_the_row_of_ordered_models_is_about_the_crystal() -> None:
     assert row["energy_low"] < 0
     assert row["gap_spread"] == np.std([0.0, 0.1, 0.5])
     assert row["energy_spread"] == np.std([0.0, 0.3, 0.9])
+
+
+def test_a_target_is_found_by_name_with_other_blanks_and_capitals_where_it_is_the_only_one() -> (
+    None
+):
+    assert named_targets(["band_gap"], ["band gap", "homo"], "it") == ("band gap",)
+    assert named_targets(["Band  Gap"], ["band gap", "homo"], "it") == ("band gap",)
+    assert named_targets(["band_gap"], ["band gap", "band_gap"], "it") == ("band_gap",)
+    with pytest.raises(SettingsError, match="There is no target"):
+        named_targets(["Band_Gap"], ["band gap", "band_gap"], "it")

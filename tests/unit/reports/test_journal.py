@@ -74,3 +74,18 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         TableJournal(tmp_path / "file" / "rows.csv"),
     ):
         pass
+
+
+def test_columns_of_a_known_type_have_it_whatever_the_rows_hold(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    types = {"name": str, "n_atoms": int, "gap": float, "error": str}
+    good = {"name": "a", "n_atoms": 3, "gap": 1.0, "error": None}
+    bad = {"name": "b", "n_atoms": None, "gap": None, "error": "no such file"}
+    schemas = []
+    for number, rows in enumerate(([good], [bad], [good, bad])):
+        with TableJournal(tmp_path / f"{number}.parquet", types) as journal:
+            journal.add(rows)
+            table = parquet.read_table(journal.finish())
+        assert table.to_pylist() == rows
+        schemas.append(table.schema)
+    assert all(schemas[0].equals(other) for other in schemas[1:])

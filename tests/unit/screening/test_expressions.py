@@ -440,3 +440,8 @@ def test_a_column_with_blanks_is_said_to_need_backticks(text: str) -> None:
     with pytest.raises(SettingsError, match="stands between backticks: `eps re`"):
         parse(text, ["eps", "eps re", "gap (eV)"], "--by")
     parse(text.replace("eps re", "`eps re`"), ["eps re"], "--by")
+
+
+def test_a_backtick_that_is_not_closed_is_said_to_be() -> None:
+    with pytest.raises(SettingsError, match="is not closed"):
+        parse("`eps re > 1", ["eps", "eps re"], "--where")

@@ -437,7 +437,9 @@ def test_another_property_has_a_fresh_output(folder: Path, toy: Dataset, unit: s
     listener = Listener()
     tuned = train(opposite, start_from=folder, progress=listener, **STILL)
     assert changed(tuned, load(folder)) == {"output.weight", "output.bias"}
-    assert "fresh: melting has another name and unit than signal" in listener.heard
+    apart = "name and unit than" if unit else "name than"
+    assert f"fresh: melting has another {apart} signal" in listener.heard
+    assert ("not both known" in listener.heard) == (not unit)
     assert "melting has another name" in "".join(tuned.record.started_from["notes"])
     listener = Listener()
     taken = train(opposite, start_from=folder, progress=listener, fresh_output=False, **STILL)

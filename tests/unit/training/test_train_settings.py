@@ -70,3 +70,8 @@ def test_weights_of_targets_are_names_and_numbers_above_zero(wrong: str) -> None
     assert TrainSettings(target_weights="a:b:2,c:.5").weight_by_target() == {"a:b": 2, "c": 0.5}
     with pytest.raises(SettingsError, match="NAME:3"):
         TrainSettings(target_weights=wrong)
+
+
+def test_infinity_is_told_to_be_no_finite_number() -> None:
+    with pytest.raises(SettingsError, match="must be a finite number"):
+        TrainSettings(learning_rate=float("inf"))

@@ -121,6 +121,11 @@ def parse(
             tree = ast.parse(_without_backticks(text, quoted).strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as problem:
         said = getattr(problem, "msg", None) or "it is nested too deeply"
+        if "`" in _without_backticks(text, {}):
+            raise SettingsError(
+                f"{where}: a backtick (`) is not closed; a column with blanks or other signs in "
+                "its name stands between two of them."
+            ) from problem
         odd = [c for c in columns if not c.isidentifier() and c in text and f"`{c}`" not in text]
         meant = max(odd, key=len, default="")
         raise SettingsError(
