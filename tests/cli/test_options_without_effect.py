@@ -233,28 +233,3 @@ def test_a_screening_says_what_makes_nothing_faster_and_makes_no_shapes_in_vain(
     said = capsys.readouterr().err
     assert "no model is a network" not in said
     assert "had no effect" not in said
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--fresh-output", "--set", "fresh_output=false"], "--fresh-output says True"),
-        (["--epochs", "3", "--set", "training.epochs=4"], "--epochs says 3"),
-        (["--freeze", "1", "--set", "frozen_layers=2"], "--freeze says 1"),
-    ],
-)
-def test_an_option_and_a_setting_that_contradict_each_other_are_refused(
-    salts: Path,
-    model_folder: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    options: list[str],
-    said: str,
-) -> None:
-    out = tmp_path / "m"
-    asked = ["train", str(salts), "--from", str(model_folder), "--out", str(out), *options]
-    assert main(asked) == 2
-    stderr = capsys.readouterr().err
-    assert said in stderr
-    assert "give one of them" in stderr
-    assert not out.exists()

@@ -21,7 +21,6 @@ from atomlens.cli.recipes import GROUPS, RECIPE, recipe_from
 from atomlens.cli.settings import Groups, merge, read_assignments, read_config
 from atomlens.errors import Failure, MissingTargetError, SettingsError, unknown_name
 from atomlens.files import place_of
-from atomlens.printing import shown
 
 if TYPE_CHECKING:
     from atomlens.datasets.base import Dataset
@@ -62,8 +61,6 @@ _NAMED = {
     "builder": str,
 }
 _TRANSFER = ("start_from", "frozen_layers", "fresh_output")
-_OPTIONS = {"start_from": "from", "frozen_layers": "freeze"}
-"""Names of options that are not those of their settings."""
 _HELP = {
     "epochs": "passes over the training part",
     "batch_size": "structures a step",
@@ -252,15 +249,6 @@ def given_settings(options: argparse.Namespace, config: Groups) -> Groups:
     assigned = read_assignments(options.assignments, GROUPS, "training")
     for layer in (config, assigned):  # what an option wins over must be a value all the same
         typed_values(TrainSettings, layer.get("training", {}), "training")
-    for name, value in typed_values(
-        TrainSettings, assigned.get("training", {}), "training"
-    ).items():
-        if by_option.get(name, value) != value:
-            option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"
-            raise SettingsError(
-                f"{option} says {shown(by_option[name])} and --set {name} says {shown(value)}; "
-                "give one of them."
-            )
     return merge(config, assigned, {"training": by_option})
 
 
