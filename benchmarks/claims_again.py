@@ -527,7 +527,8 @@ def page(folder: Path) -> str:
         "",
         *(changed or ["none"]),
         "",
-        "| claim | criterion | before | now, and met in how many trainings | chance |",
+        "| claim | criterion | before | now, and in how many trainings it holds "
+        "(S2 to S5, S10, S11: meets the criterion) | chance |",
         "|---|---|---|---|---|",
         *rows,
         "",

@@ -4,13 +4,15 @@
     python recipes/box_finish.py mp --data mp.npz --weights a/mp.safetensors b/mp.safetensors
     python recipes/box_finish.py qm9 --data qm9.npz --weights run/qm9.safetensors --test
     python recipes/box_finish.py qm9 --data qm9.npz --made
+    python recipes/box_finish.py qm9 --card
 
 Beside each file of weights lies a ``.json`` with ``config``, ``scaling``, ``history`` and
 ``seconds``. Half of the validation part teaches the layer that speaks of the noise, the other half
 calibrates the intervals. The test part is looked at with ``--test`` only, once for each set of
 weights: the numbers are kept in the folder and used again. ``--made`` measures the errors for
 coordinates made from SMILES: of molecules of the validation part for the intervals, of the test
-part for the card.
+part for the card. ``--card`` writes the card anew when its sentences in ``box_cards.py`` have
+changed.
 """
 
 import argparse
@@ -424,6 +426,12 @@ def with_surroundings(predictor: Predictor, data: Dataset) -> Predictor:
     return replace(predictor, familiarity=replace(predictor.familiarity, surroundings=around))
 
 
+def with_card(folder: Path) -> Predictor:
+    """Return the model of a folder of the box with the sentences that its card has today."""
+    predictor = Predictor.load(folder)
+    return replace(predictor, record=replace(predictor.record, about=ABOUT[folder.name]))
+
+
 def graphs(predictor: Predictor, data: Dataset, rows: Rows) -> tuple[Rows, GraphStore]:
     """Return the graphs of some rows, and the rows that have one."""
     rows = np.sort(rows)
@@ -539,18 +547,25 @@ def say(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("name", choices=sorted(ABOUT))
-    parser.add_argument("--data", type=Path, required=True, help="packed, with its own parts")
+    parser.add_argument("--data", type=Path, help="packed, with its own parts")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--weights", type=Path, nargs="+")
     source.add_argument(
         "--surroundings", action="store_true", help="measure anew how the atoms stand"
     )
     source.add_argument("--made", action="store_true", help="intervals for what was a SMILES")
+    source.add_argument("--card", action="store_true", help="the sentences of box_cards.py anew")
     parser.add_argument("--builder", default="voronoi", help="formula for models of formulas")
     parser.add_argument("--full", action="store_true", help="keep 32 bits")
     parser.add_argument("--test", action="store_true", help="look at the test part")
     parser.add_argument("--out", type=Path, help="default: the box in the package")
     options = parser.parse_args()
+    if options.card:
+        told = with_card(BOX / options.name)
+        say(f"written to {save(told, options.out or BOX / options.name, half=True)}")
+        return
+    if options.data is None:
+        parser.error("--data is needed, but for --card")
     if options.surroundings:
         measured = with_surroundings(Predictor.load(BOX / options.name), load_packed(options.data))
         say(f"written to {save(measured, options.out or BOX / options.name, half=True)}")

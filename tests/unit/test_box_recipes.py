@@ -1,5 +1,7 @@
 """What the recipe of the box does with networks that were trained apart."""
 
+import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -7,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 from box import apart_from
+from box_cards import ABOUT
 from box_finish import Member, assemble, in_scaling, portable
 
 from atomlens.datasets import Dataset, Toy, load_dataset
 from atomlens.errors import ModelError
 from atomlens.models.lens import Lens, LensConfig
 from atomlens.neighbors import build_store
+from atomlens.predictor.folder.box import BOX
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.record import About, TrainingRecord
 from atomlens.targets import Target
@@ -109,3 +113,13 @@ def test_a_card_names_no_folder_of_the_machine_that_trained() -> None:
     assert kept.started_from == {"name": "first", "model": "lens"}
     assert kept.remarks == ("Fine-tuning first. It is fresh.",)
     assert portable(TrainingRecord(settings={"start_from": None})).settings == {"start_from": None}
+
+
+@pytest.mark.parametrize("name", sorted(ABOUT))
+def test_the_card_of_a_model_says_what_its_recipe_says(name: str) -> None:
+    settings = json.loads((BOX / name / "settings.json").read_text())
+    assert About.from_dict(settings["training"]["about"]) == ABOUT[name]
+    card = (BOX / name / "README.md").read_text()
+    assert ABOUT[name].compute in card
+    swallowed = re.findall(r"^- .*\n(?!- |\n)(.+)", card, re.MULTILINE)
+    assert swallowed == []  # without an empty line it is read as a part of the last item

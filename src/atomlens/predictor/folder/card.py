@@ -122,13 +122,14 @@ def _data(predictor: TrainedModel) -> str:
     if record.reading:
         said = ", ".join(f"{plain(k)} {code(v)}" for k, v in record.reading.items())
         lines.append(f"Read with {said}.")
-    lines += [f"- {plain(remark)}" for remark in record.remarks]
+    if record.remarks:  # a list ends at an empty line: what follows would be part of its last item
+        lines += ["", *(f"- {plain(remark)}" for remark in record.remarks), ""]
     if predictor.elements:
         lines.append("Elements: " + ", ".join(SYMBOLS[z] for z in predictor.elements) + ".")
     if record.rare_elements:
         rare = [f"{SYMBOLS[z]} in {n}" for z, n in sorted(record.rare_elements.items())]
         lines.append(f"Few structures of the training part have some: {', '.join(rare)}.")
-    return "\n".join(lines)
+    return "\n".join(lines).strip()
 
 
 def _file(record: TrainingRecord) -> str:
