@@ -1,6 +1,6 @@
 """The picture of the application on its page: docs/images/view.png, by a headless Chromium.
 
-    PYTHONPATH=tests:tests/browser python recipes/view_picture.py docs/images/view.png
+PYTHONPATH=tests:tests/browser python recipes/view_picture.py docs/images/view.png
 """
 
 import sys
@@ -35,8 +35,7 @@ def main() -> None:
         browser = Chromium(Path(profile))
         try:
             browser.open(server.address, width=1400, height=900)
-            for n, molecule in enumerate(MOLECULES, start=1):
-                give(browser, molecule, n)
+            give(browser, "\n".join(MOLECULES), len(MOLECULES))
             browser.run("document.querySelector('#rows tbody tr').click()")
             browser.wait("document.querySelector('#name').innerText === 'aspirin'")
             time.sleep(2)  # the view is drawn
