@@ -23,7 +23,7 @@ from struct import error as struct_error
 from typing import IO, TYPE_CHECKING, Any
 
 from atomlens.errors import AtomlensError
-from atomlens.printing import cut, one_line, reason, shown
+from atomlens.printing import reason, said_by_system, shown
 
 if TYPE_CHECKING:
     import gzip
@@ -53,15 +53,11 @@ def net(kind: type[AtomlensError], where: str, advice: str) -> Iterator[None]:
     except AtomlensError:
         raise
     except OSError as problem:
-        raise kind(f"{where}: it cannot be read ({_of_system(problem)}); {advice}.") from problem
+        raise kind(
+            f"{where}: it cannot be read ({said_by_system(problem)}); {advice}."
+        ) from problem
     except Exception as problem:
         raise kind(f"{where}: it cannot be read ({reason(problem)}); {advice}.") from problem
-
-
-def _of_system(problem: OSError) -> str:
-    """Return what the system, or a package in its name, says, without the name of the file."""
-    text = problem.strerror or cut(one_line(str(problem)[:1000]), 160) or reason(problem)
-    return f"{text[:1].lower()}{text[1:]}"
 
 
 def read_bytes(path: str | Path, *, most: float | None = None) -> bytes:

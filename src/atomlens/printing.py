@@ -68,6 +68,12 @@ def few(names: Iterable[object], most: int = 12) -> str:
     return (", ".join(first) or "none") + more
 
 
+def none_of(names: Iterable[object]) -> str:
+    """Return names behind a "no value of": ``a and b``; of more than five ``any of a, b ...``."""
+    known = list(map(str, names))
+    return f"any of {few(known, 5)}" if len(known) > 5 else " and ".join(known)
+
+
 def cut(text: str, most: int) -> str:
     """Return a text, its end replaced by three dots if it is longer than ``most`` letters."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
@@ -153,6 +159,12 @@ def reason(problem: BaseException) -> str:
         return "its parts do not fit together"
     text = f"{type(problem).__name__}: {words}" if words else type(problem).__name__
     return cut(text, 160)
+
+
+def said_by_system(problem: OSError) -> str:
+    """Return what the system, or a package in its name, says, without the name of the file."""
+    text = problem.strerror or cut(one_line(str(problem)[:1000]), 160) or reason(problem)
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 _OF_ONE = {"are": "is", "were": "was", "have": "has", "do": "does"}

@@ -286,9 +286,7 @@ def _check_setting(one: "Field[Any]", value: Any, whose: str, error: type[Settin
     if not fits(value, one.type):
         raise error(f"{whose}{one.name}={shown(value)} must be {type_name(one)}.")
     if bounds is not None and not _inside(value, bounds):
-        asked = "below 2**63" if _is_huge(value) else str(bounds)
-        asked = "a finite number" if value in (math.inf, -math.inf) else asked
-        raise error(f"{whose}{one.name}={shown(value)} must be {asked}.")
+        raise error(f"{whose}{one.name}={shown(value)} must be {_possible(value, bounds)}.")
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -315,16 +313,19 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def _inside(value: Any, bounds: Bounds) -> bool:
-    return all(n is None or bounds.hold(n) for n in _numbers(value))
+    return all(map(bounds.hold, _numbers(value)))
 
 
-def _is_huge(value: Any) -> bool:
-    """Say whether a number is too large, whatever its bounds are."""
-    return any(n is not None and n >= _LARGEST for n in _numbers(value))
+def _possible(value: Any, bounds: Bounds) -> str:
+    """Return what a number beyond its bounds must be: what no number is, first."""
+    if any(n in (math.inf, -math.inf) for n in _numbers(value)):
+        return "a finite number"
+    return "below 2**63" if any(n >= _LARGEST for n in _numbers(value)) else str(bounds)
 
 
 def _numbers(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
+    """Return the numbers of a value: of several all, of none nothing."""
+    return tuple(n for n in (value if isinstance(value, tuple) else (value,)) if n is not None)
 
 
 def typed_values(settings_class: type, values: Mapping[str, Any], where: str) -> dict[str, Any]:

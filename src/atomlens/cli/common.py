@@ -173,27 +173,29 @@ def add_speed(parser: argparse.ArgumentParser, *, batches: bool = True) -> None:
     if batches:
         group.add_argument(
             "--batch-size",
-            type=_positive,
+            type=_batch_size,
             metavar="N",
             help="structures at a time in the model at most (default: as suits their sizes)",
         )
 
 
 def _workers(text: str) -> int:
-    if text == "auto":
-        return 0
-    return _positive(text, "auto or a whole number from 1 to 256", 256)
+    return 0 if text == "auto" else _whole_number(text, 256, "auto or ")
 
 
-def _positive(text: str, what: str = "a whole number above 0", most: int = 10**9) -> int:
+def _batch_size(text: str) -> int:
+    return _whole_number(text, 10**9)
+
+
+def _whole_number(text: str, most: int, or_else: str = "") -> int:
     try:
         number = int(text)
     except ValueError:
         number = 0
-    if number > most and "from 1 to" not in what:
-        raise argparse.ArgumentTypeError(f"{text!r} is too large; at most {most:,}")
     if not 1 <= number <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not {or_else}a whole number from 1 to {most:,}"
+        )
     return number
 
 

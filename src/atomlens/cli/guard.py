@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from atomlens.errors import AtomlensError, TrainingStopped, WriteError
-from atomlens.printing import origin_of, printable
+from atomlens.printing import origin_of, printable, said_by_system
 
 INTERRUPTED = 130
 
@@ -82,7 +82,7 @@ def sentence_of(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror[0].lower()}{error.strerror[1:]}."
+        return f"{where}{said_by_system(error)}."
     if isinstance(error, MemoryError):
         return "there is not enough memory. Give fewer inputs at once, or smaller ones."
     return (
@@ -113,7 +113,7 @@ def check_stdout() -> None:
         if full and os.fstatvfs(place).f_bavail == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as problem:
-        raise StdoutError(_not_printed(_of_system(problem)), problem) from problem
+        raise StdoutError(_not_printed(said_by_system(problem)), problem) from problem
 
 
 def write_stdout(text: str) -> None:
@@ -146,17 +146,13 @@ def _stdout_named() -> Iterator[None]:
     except BrokenPipeError:  # its reader has enough
         raise
     except OSError as problem:
-        raise StdoutError(_not_printed(_of_system(problem)), problem) from problem
+        raise StdoutError(_not_printed(said_by_system(problem)), problem) from problem
 
 
 def _not_printed(reason: str) -> str:
     return (
         f"standard output takes nothing ({reason}), so no result can be printed. Send it elsewhere."
     )
-
-
-def _of_system(problem: OSError) -> str:
-    return (problem.strerror or str(problem)).lower()
 
 
 def say(text: str) -> None:

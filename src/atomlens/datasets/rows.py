@@ -20,7 +20,7 @@ from atomlens.datasets.tables.grids import GridOptions
 from atomlens.datasets.tables.spectra import has_spectra, spectrum_columns
 from atomlens.datasets.tables.table import Table
 from atomlens.errors import DatasetError, Failure, StructureError, warn
-from atomlens.printing import few, reason, shown
+from atomlens.printing import none_of, reason, shown
 from atomlens.structures.arrays import (
     MADE_GEOMETRY,
     NAMED_GEOMETRY,
@@ -213,8 +213,7 @@ def assemble(
     _tell_gaps(path, chosen, names, rows)
     watched.tell()
     if not rows:
-        called = [t.name for t in chosen.targets]
-        wanted = " and ".join(called) if len(called) < 6 else f"any of {few(called, 5)}"
+        wanted = none_of(t.name for t in chosen.targets)
         first = failed[0].message if failed else f"there is no value of {wanted}; add one."
         raise DatasetError(f"{path}: no row can be used; the first problem: {first}")
     return Dataset(

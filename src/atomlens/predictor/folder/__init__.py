@@ -40,7 +40,9 @@ FAMILIARITY = "familiarity.safetensors"
 TRAINING = "training"
 """Subfolder that holds the state of a training that is not finished."""
 
-
+_GIVE = (
+    "Give the folder that `atomlens train` wrote, or a model of the box (`atomlens models list`)."
+)
 _PICTURES = ("learning_curve.png", "parity*.png", "spectra*.png", "index.html")
 RESTORE = "restore the folder from a copy, or train again"
 WITHOUT = "the model works without; restore it from a copy, or delete it"
@@ -135,9 +137,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
         ModelError: there is no model, or it was written by a newer version, or is damaged.
     """
     if not os.path.exists(folder):
-        raise ModelError(
-            f"{folder}: there is no such model. Give the folder that `atomlens train` wrote."
-        )
+        raise ModelError(f"{folder}: there is no such model. {_GIVE}")
     if os.path.isfile(folder):
         raise ModelError(
             f"{folder}: this is a file and not the folder of a model. Give the model first, then "
@@ -150,8 +150,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
                 "command and --resume (in Python: resume=True)."
             )
         raise ModelError(
-            f"{folder}: there is no {SETTINGS}, so this is not a trained model. Give the folder "
-            "that `atomlens train` wrote."
+            f"{folder}: there is no {SETTINGS}, so this is not a trained model. {_GIVE}"
         )
     content = read_json(folder / SETTINGS)
     if not isinstance(content, dict) or content.get("format") != "atomlens-model":
