@@ -71,15 +71,10 @@ def prepare(predictor: Predictor, structures: StructureArrays) -> Prepared:
     """
     inputs = predictor.usable(gather(structures))
     inputs, store = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
-    failures = tuple(
-        Failure(name=name, message=error)
-        for name, error in zip(inputs.names, inputs.errors, strict=True)
-        if error
-    )
     if store is None:
-        reason = f" The first reason: {failures[0].message}" if failures else ""
+        reason = f" The first reason: {inputs.failures[0].message}" if inputs.failures else ""
         raise StudyError(f"None of the {len(structures)} structures can be used.{reason}")
-    return Prepared(inputs=inputs, store=store, failures=failures)
+    return Prepared(inputs=inputs, store=store, failures=inputs.failures)
 
 
 def attention_of(
@@ -188,7 +183,11 @@ def measure_attention(given: StudyInput, structures: StructureArrays) -> tuple[M
 
 def labels(models: Sequence[Predictor]) -> tuple[str, ...]:
     """Return a name for each model: its targets, with a number where several share them."""
-    names = [" + ".join(t.name for t in model.targets) for model in models]
+    return numbered([" + ".join(t.name for t in model.targets) for model in models])
+
+
+def numbered(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names; those that stand several times with a number: ``homo (1)``."""
     return tuple(
         f"{name} ({names[:i].count(name) + 1})" if names.count(name) > 1 else name
         for i, name in enumerate(names)

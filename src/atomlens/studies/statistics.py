@@ -146,7 +146,7 @@ class GroupedSample:
 
     @classmethod
     def of(cls, values: Values, units: NDArray[np.int64]) -> "GroupedSample":
-        """Sort values with their units."""
+        """Sort values (n,), each with the number (n,) of the unit that it is of."""
         order = np.argsort(values, kind="stable")
         return cls(np.asarray(values, dtype=np.float64)[order], units[order])
 

@@ -66,6 +66,12 @@ class Inputs:
     cut_shell: NDArray[np.bool_] | None = None
     """(n_usable,) see `graphs.FIELDS`. None: graphs do not say."""
 
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Those that cannot be used, with the reason."""
+        pairs = zip(self.names, self.errors, strict=True)
+        return tuple(Failure(name=name, message=error) for name, error in pairs if error)
+
     def without(self, bad: Sequence[int], messages: Sequence[str]) -> "Inputs":
         """Return the inputs after some of the usable ones (by number) turned out not to be."""
         errors = list(self.errors)

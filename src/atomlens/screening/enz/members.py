@@ -160,11 +160,7 @@ def predict_members(judge: Judge, structures: StructureArrays) -> Spectra:
         eps_re=real,
         eps_im=imaginary,
         warnings=unseen_elements(inputs.structures, judge.real.elements),
-        failures=tuple(
-            Failure(name=name, message=error)
-            for name, error in zip(inputs.names, inputs.errors, strict=True)
-            if error
-        ),
+        failures=inputs.failures,
     )
 
 

@@ -10,7 +10,14 @@ from atomlens.predictor import Predictor
 from atomlens.predictor.inference import RawOutputs, model_outputs
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Progress, StudyInput
-from atomlens.studies.networks import NetworkAnswers, Prepared, graphs_of, measure, prepare
+from atomlens.studies.networks import (
+    NetworkAnswers,
+    Prepared,
+    graphs_of,
+    measure,
+    numbered,
+    prepare,
+)
 from atomlens.studies.statistics import Values
 
 
@@ -47,10 +54,7 @@ def input_labels(models: Sequence[Predictor]) -> tuple[str, ...]:
         + ("structures" if model.builder.needs_positions else "formulas")
         for model in models
     ]
-    return tuple(
-        f"{name} ({names[:i].count(name) + 1})" if names.count(name) > 1 else name
-        for i, name in enumerate(names)
-    )
+    return numbered(names)
 
 
 def usable_by_all(

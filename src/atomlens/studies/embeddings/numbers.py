@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.studies.statistics import Values
+from atomlens.studies.statistics import Values, pearson
 
 N_FOLDS = 5
 _MOST_COMPONENTS = 20
@@ -100,7 +100,4 @@ def squared_sums(predicted: Values, true: Values) -> Values:
 
 def correlation(pairs: Values) -> float:
     """Return the size of Pearson's correlation of two columns, (n, 2); NaN if one is flat."""
-    a, b = pairs.T
-    if len(pairs) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
-        return np.nan
-    return abs(float(np.corrcoef(a, b)[0, 1]))
+    return abs(pearson(*pairs.T))

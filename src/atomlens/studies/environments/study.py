@@ -12,17 +12,16 @@ from typing import Any, final
 import numpy as np
 
 from atomlens.chemistry.groups import KINDS, AtomNames, names_of_atoms
-from atomlens.errors import ExplanationError, Failure, StudyError
+from atomlens.errors import ExplanationError, StudyError
 from atomlens.explain import EXPLAINERS, check_method, default_method
 from atomlens.explain.question import Values
-from atomlens.predictor import Predictor
 from atomlens.predictor.explaining import explain_one
-from atomlens.predictor.inputs import build_graphs, gather
 from atomlens.settings import bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult, StudySettings
 from atomlens.studies.environments.numbers import LEAST, Atoms, environment_row, with_holm
 from atomlens.studies.faithful.asked import Asked
+from atomlens.studies.networks import prepare
 from atomlens.studies.rows import as_number, within
 from atomlens.studies.statistics import Interval
 
@@ -74,7 +73,8 @@ class Environments(Study):
         predictor, settings = given.models[0], self.settings
         method = settings.method or default_method(predictor.models[0])
         check_method(method)
-        structures, failures = _usable(given, predictor)
+        prepared = prepare(predictor, given.data.structures)
+        structures = prepared.inputs.structures
         asked = _of_one_class(Asked.about(predictor, structures, settings.target or None))
         scores = {"score": _scores(asked, method)}
         notes: list[str] = []
@@ -112,7 +112,7 @@ class Environments(Study):
             effects=tuple(_effects(rows, unit)),
             tables={"environments": rows},
             counts={"given": len(given.data), "used": len(structures)},
-            failures=failures,
+            failures=prepared.failures,
             notes=tuple(notes),
             shown=_shown(rows),
         )
@@ -135,20 +135,6 @@ class Environments(Study):
                 path = folder / f"example-{number:02}.svg"
                 written.append(write_text(structure_svg(picture), path))
         return written
-
-
-def _usable(given: StudyInput, predictor: Predictor) -> tuple[StructureArrays, tuple[Failure, ...]]:
-    inputs = predictor.usable(gather(given.data.structures))
-    inputs, _ = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
-    failures = tuple(
-        Failure(name=name, message=error)
-        for name, error in zip(inputs.names, inputs.errors, strict=True)
-        if error
-    )
-    if not len(inputs.structures):
-        reason = f" {failures[0].message}" if failures else ""
-        raise StudyError(f"environments: no structure can be used.{reason}")
-    return inputs.structures, failures
 
 
 def _of_one_class(asked: Asked) -> Asked:

@@ -46,6 +46,7 @@ from atomlens.studies.faithful.words import (
     paragraph,
     verdict,
 )
+from atomlens.studies.networks import prepare
 from atomlens.studies.rows import as_number, within
 from atomlens.studies.statistics import Interval, bootstrap, pearson
 
@@ -482,25 +483,18 @@ def _usable(
     predictor: Predictor, structures: StructureArrays
 ) -> tuple[StructureArrays, tuple[Failure, ...], dict[str, int]]:
     """Return the structures of at least two atoms that the model can take."""
-    inputs = predictor.usable(gather(structures))
-    inputs, _ = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
-    failures = tuple(
-        Failure(name=name, message=error)
-        for name, error in zip(inputs.names, inputs.errors, strict=True)
-        if error
-    )
+    prepared = prepare(predictor, structures)
+    inputs = prepared.inputs
     rows = np.flatnonzero(inputs.structures.n_atoms >= 2)
     counts = {"given": len(structures), "used": len(rows)}
     if len(rows) < len(inputs.structures):
         counts["left out: one atom only"] = len(inputs.structures) - len(rows)
-    if not len(inputs.structures) and failures:
-        raise StudyError(f"faithful: no structure can be used. {failures[0].message}")
     if not len(rows):
         raise StudyError(
             "faithful: no structure of at least two atoms is left, and with one atom there is "
             "nothing to compare."
         )
-    return inputs.structures.subset(rows), failures, counts
+    return inputs.structures.subset(rows), prepared.failures, counts
 
 
 def _plain_settings(settings: FaithfulSettings, asked: Asked) -> dict[str, object]:

@@ -21,13 +21,13 @@ from atomlens.errors import Failure, StudyError
 from atomlens.explain import methods_of, named_methods
 from atomlens.explain.question import Indices, Values
 from atomlens.predictor import Predictor
-from atomlens.predictor.inputs import build_graphs, gather, refuse_elements
 from atomlens.settings import Settings, bounded
 from atomlens.structures.arrays import StructureArrays
 from atomlens.studies.base import Effect, Row, Study, StudyInput, StudyResult
 from atomlens.studies.controls import untrained
 from atomlens.studies.faithful.asked import Asked, has_method
 from atomlens.studies.faithful.orders import TABLES, Environment, environments, tables
+from atomlens.studies.networks import prepare
 from atomlens.studies.rows import as_number
 from atomlens.studies.statistics import bootstrap
 from atomlens.studies.truth.hydrogens import folded_sums, hydrogen_owners
@@ -133,8 +133,9 @@ class TruthStudy(Study):
         failures: list[Failure] = []
         names = [_label(m, i, given.models) for i, m in enumerate(given.models)]
         for done, (predictor, name) in enumerate(zip(given.models, names, strict=True), start=1):
-            kept, bad = _usable(predictor, given.data.structures)
-            failures += bad
+            prepared = prepare(predictor, given.data.structures)
+            kept = prepared.inputs.places
+            failures += prepared.failures
             if given.data.name == ORBITALS:
                 seen = named_in_training(predictor, given.data.structures.subset(kept))
                 kept = kept[~seen]
@@ -399,21 +400,6 @@ class _Judged:
             f"{self.name}: the scores of {method} spread {no / max(yes, 1e-300):.2f} times as far "
             "in molecules without anything to find as in the others."
         )
-
-
-def _usable(
-    predictor: Predictor, structures: StructureArrays
-) -> tuple[NDArray[np.int64], list[Failure]]:
-    inputs = refuse_elements(gather(structures), predictor.models[0])
-    inputs, _ = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
-    failures = [
-        Failure(name=name, message=error)
-        for name, error in zip(inputs.names, inputs.errors, strict=True)
-        if error
-    ]
-    if not len(inputs.places):
-        raise StudyError(f"truth: no structure can be used. {failures[0].message}")
-    return inputs.places, failures
 
 
 def named_in_training(predictor: Predictor, structures: StructureArrays) -> NDArray[np.bool_]:
