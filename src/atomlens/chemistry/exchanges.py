@@ -15,6 +15,7 @@ from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import Structure, structure_of
 from atomlens.structures.bonding import molecule_of
+from atomlens.structures.molecules.polyhedra import branch
 from atomlens.structures.smiles import from_smiles
 
 if TYPE_CHECKING:
@@ -373,7 +374,7 @@ def _groups_of(molecule: Any, known: Collection[str]) -> Iterator[Edit]:
             (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()),
             (bond.GetEndAtomIdx(), bond.GetBeginAtomIdx()),
         ):
-            group = _side(molecule, goes, keeps)
+            group = branch(molecule, goes, keeps)
             kind = (ranks[keeps], ranks[goes])
             if len(group) > min(_LARGEST_GROUP, molecule.GetNumAtoms() // 2) or kind in seen:
                 continue
@@ -384,7 +385,7 @@ def _groups_of(molecule: Any, known: Collection[str]) -> Iterator[Edit]:
                     continue
                 edited = Chem.RWMol(molecule)
                 anchor = keeps - sum(i < keeps for i in group)
-                for i in sorted(group, reverse=True):
+                for i in reversed(group):
                     edited.RemoveAtom(i)
                 edited.GetAtomWithIdx(anchor).SetNoImplicit(False)
                 change = f"{name} on {_called(molecule.GetAtomWithIdx(keeps))} → {other}"
@@ -394,22 +395,11 @@ def _groups_of(molecule: Any, known: Collection[str]) -> Iterator[Edit]:
                     yield from _joined(edited, anchor, smiles, change, len(group), known)
 
 
-def _side(molecule: Any, start: int, without: int) -> set[int]:
-    """Return the atoms on one side of a bond."""
-    found, waiting = {start}, [start]
-    while waiting:
-        for near in molecule.GetAtomWithIdx(waiting.pop()).GetNeighbors():
-            if near.GetIdx() != without and near.GetIdx() not in found:
-                found.add(near.GetIdx())
-                waiting.append(near.GetIdx())
-    return found
-
-
-def _name_of(molecule: Any, group: set[int], first: int) -> str:
+def _name_of(molecule: Any, group: list[int], first: int) -> str:
     """Return the name in ``GROUPS`` of a group, or its SMILES."""
     from rdkit import Chem
 
-    smiles = Chem.MolFragmentToSmiles(molecule, sorted(group), rootedAtAtom=first)
+    smiles = Chem.MolFragmentToSmiles(molecule, group, rootedAtAtom=first)
     text: str = next((n for n, s in _rooted().items() if s == smiles), smiles)
     return text
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from atomlens.chemistry.bonds import find_bonds
 from atomlens.chemistry.hybridisation import perceive_molecule
+from atomlens.chemistry.orbits import symmetry_of_crystal
 from atomlens.elements import SYMBOLS
+from atomlens.errors import StructureError
 from atomlens.structures.arrays import Structure
-from atomlens.structures.records import quiet
 
 Kind = Literal["element", "coordination", "hybridisation", "ring", "group", "site symmetry"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -179,20 +180,11 @@ def _of_molecule(molecule: Any, symbols: list[str]) -> dict[Kind, tuple[str, ...
 
 def _sites(structure: Structure, symbols: list[str], tolerance: float) -> tuple[str, ...]:
     """(n_atoms,) element and Hermann-Mauguin symbol of its site; empty where none is found."""
-    import spglib
-
     if not structure.pbc.all():
         return ("",) * len(symbols)
-    fractional = structure.positions @ np.linalg.inv(structure.cell)
-    with quiet():
-        try:
-            found = spglib.get_symmetry_dataset(
-                (structure.cell, fractional, structure.atomic_numbers.astype(int)),
-                symprec=tolerance,
-            )
-        except Exception:  # spglib's own errors have no common class in all versions
-            found = None
-    if found is None:
+    try:
+        found = symmetry_of_crystal(structure, tolerance)
+    except StructureError:
         return ("",) * len(symbols)
     sites = [str(s).replace(".", "") for s in found.site_symmetry_symbols]
     return tuple(f"{symbol} at {site}" for symbol, site in zip(symbols, sites, strict=True))

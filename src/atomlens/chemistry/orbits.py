@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,10 +91,15 @@ def _of_molecule(structure: Structure, tolerance: float) -> Orbits:
     )
 
 
-def _of_crystal(structure: Structure, tolerance: float) -> Orbits:
+def symmetry_of_crystal(structure: Structure, tolerance: float) -> Any:
+    """Return spglib's dataset of what repeats in all directions, with a tolerance in Å.
+
+    Raises:
+        StructureError: spglib finds none.
+    """
     import spglib
 
-    fractional = np.asarray(structure.positions @ np.linalg.inv(structure.cell), dtype=np.float64)
+    fractional = structure.positions @ np.linalg.inv(structure.cell)
     cell = (structure.cell, fractional, structure.atomic_numbers.astype(int))
     with quiet():
         try:
@@ -108,6 +114,12 @@ def _of_crystal(structure: Structure, tolerance: float) -> Orbits:
             f"{structure.name}: spglib finds no symmetry within {tolerance:g} Å; try another "
             "tolerance."
         )
+    return found
+
+
+def _of_crystal(structure: Structure, tolerance: float) -> Orbits:
+    found = symmetry_of_crystal(structure, tolerance)
+    fractional = np.asarray(structure.positions @ np.linalg.inv(structure.cell), dtype=np.float64)
     return Orbits(
         labels=_renumbered(found.crystallographic_orbits),
         group=str(found.international),

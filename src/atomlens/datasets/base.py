@@ -148,6 +148,12 @@ class Dataset:
             node_labels=None if labels is None else tuple(labels[i] for i in chosen),
         )
 
+    def splits_among(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+        """Return the splits of the source for chosen samples: places in ``rows``, (n_chosen,)."""
+        place = np.full(len(self), -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        return {part: place[old][place[old] >= 0] for part, old in self.splits.items()}
+
     def select_targets(self, names: Sequence[str]) -> "Dataset":
         """Return the data set with only the named targets.
 

@@ -15,6 +15,9 @@ def sample_rows(n: int, limit: int | None, seed: int) -> NDArray[np.int64]:
     """Return at most ``limit`` of the rows 0 to n - 1: random by seed, in ascending order.
 
     With one seed, a smaller sample is a part of every larger one.
+
+    Raises:
+        SettingsError: ``limit`` is below 1.
     """
     if limit is None:
         return np.arange(n, dtype=np.int64)
@@ -30,13 +33,10 @@ def keep_rows(
     dataset: Dataset, rows: NDArray[np.int64], without_value: tuple[str, ...] = ()
 ) -> Dataset:
     """Return the chosen samples; splits of the source follow them, rows without value are added."""
-    place = np.full(len(dataset), -1, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    splits = {part: place[old][place[old] >= 0] for part, old in dataset.splits.items()}
     kept = dataset.subset(rows)
     return replace(
         kept,
-        splits=splits,
+        splits=dataset.splits_among(rows),
         without_value=dataset.without_value + without_value,
         row_numbers=rows if kept.row_numbers is None else kept.row_numbers,
     )

@@ -171,9 +171,7 @@ def first_form_of(row_numbers: Indices | None, n: int) -> Indices:
 
 def _of_all_forms(spec: str, dataset: Dataset, seed: int, firsts: Indices) -> Split:
     """Divide the rows, and put all samples of a row into its part."""
-    place = np.full(len(dataset), -1, dtype=np.int64)
-    place[firsts] = np.arange(len(firsts))
-    splits = {part: place[old][place[old] >= 0] for part, old in dataset.splits.items()}
+    splits = dataset.splits_among(firsts)
     split = divide(spec, replace(dataset.subset(firsts), splits=splits), seed)
     numbers = np.asarray(dataset.row_numbers)
     parts: dict[str, Indices] = {}

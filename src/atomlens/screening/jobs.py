@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from atomlens.errors import Failure
 from atomlens.machine import choose_device
@@ -253,35 +252,30 @@ def _cells(prediction: Prediction, names: ColumnNames, i: int) -> Row:
     cells: Row = Cells(prediction, names).unlike(i)
     places = value_slices(prediction.targets)
     for index, (target, place) in enumerate(zip(prediction.targets, places, strict=True)):
-        shares, start = prediction.probabilities[index], place.start
-        if target.is_spectrum:
-            cells[target.name] = _finite_all(prediction.values[i, place])
-            cells[names.of(target, "_std")] = _finite_all(prediction.std[i, place])
-            cells[names.of(target, "_low")] = _finite_all(prediction.interval_low[i, place])
-            cells[names.of(target, "_high")] = _finite_all(prediction.interval_high[i, place])
-        elif shares is not None:
-            cells[target.name] = target.classes[int(prediction.values[i, start])]
+        shares = prediction.probabilities[index]
+        if shares is not None:
+            cells[target.name] = target.classes[int(prediction.values[i, place.start])]
             named = zip(target.classes, shares[i].tolist(), strict=True)
             cells |= {names.share(target, label): share for label, share in named}
         else:
-            cells[target.name] = _finite(prediction.values[i, start])
-            cells[names.of(target, "_std")] = _finite(prediction.std[i, start])
-            cells[names.of(target, "_low")] = _finite(prediction.interval_low[i, start])
-            cells[names.of(target, "_high")] = _finite(prediction.interval_high[i, start])
-            if prediction.spread is not None:
-                cells[names.of(target, "_spread")] = _finite(prediction.spread[i, start])
+            said = {
+                "": prediction.values,
+                "_std": prediction.std,
+                "_low": prediction.interval_low,
+                "_high": prediction.interval_high,
+                "_spread": None if target.is_spectrum else prediction.spread,
+            }
+            for ending, values in said.items():
+                if values is not None:
+                    found = [_finite(value) for value in values[i, place].tolist()]
+                    cells[names.of(target, ending)] = found if target.is_spectrum else found[0]
         cells[names.of(target, "_unit")] = target.unit
     cells[names["seen_in"]] = (prediction.seen[i] if prediction.seen else "") or None
     return cells
 
 
-def _finite(value: Any) -> float | None:
-    number = float(value)
+def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
-
-
-def _finite_all(values: NDArray[np.float64]) -> list[float | None]:
-    return [_finite(value) for value in values.tolist()]
 
 
 def rescued(worker: Worker, task: Task) -> list[Any]:

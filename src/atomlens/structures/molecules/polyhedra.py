@@ -357,7 +357,7 @@ def snapped(molecule: Any, centres: list[Centre]) -> NDArray[np.float64]:
 
 
 def branch(molecule: Any, start: int, centre: int) -> list[int]:
-    """Return the atoms that hang on one neighbour of a centre, which is in no ring."""
+    """Return the atoms, ascending, on the side of ``start`` of its bond to a centre, no ring's."""
     found, waiting = {start}, [start]
     while waiting:
         for other in molecule.GetAtomWithIdx(waiting.pop()).GetNeighbors():
