@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from atomlens.errors import SettingsError, unknown_name
-from atomlens.models.base import ClosedFormModel, ModelOutput, PropertyModel
+from atomlens.models.base import ClosedFormModel, ModelConfig, ModelOutput, PropertyModel
 from atomlens.models.baselines import MeanModel, RidgeModel
 from atomlens.models.cgcnn import Cgcnn
 from atomlens.models.finder import Finder
@@ -69,7 +69,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 """Settings of the class's ``Config`` that a name stands for; any of them can be overridden."""
 
 
-def model_config(name: str, **settings: Any) -> Any:
+def model_config(name: str, **settings: Any) -> ModelConfig:
     """Return the frozen configuration that a model name and the given settings stand for.
 
     Raises:
@@ -82,7 +82,7 @@ def model_config(name: str, **settings: Any) -> Any:
     for key in settings:
         if key not in known:
             raise SettingsError(f"Model {name!r}: {unknown_name('setting', key, known)}")
-    made = config(**{**PRESETS.get(name, {}), **settings})
+    made: ModelConfig = config(**{**PRESETS.get(name, {}), **settings})
     make_plain(made)
     check_settings(made, f"Model {name!r}: ")
     return made

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
 
 import torch
@@ -18,6 +18,8 @@ from atomlens.models.local import LocalPass
 @runtime_checkable
 class ModelConfig(Protocol):
     """What every dataclass of a model's settings has, whatever else it has."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     def n_outputs(self) -> int:

@@ -1,12 +1,11 @@
 """What of data and neighbours is refused before a training begins."""
 
-from typing import Any
-
 import numpy as np
 
 from atomlens.datasets.base import Dataset
 from atomlens.errors import DatasetError, SettingsError
 from atomlens.models import MODELS
+from atomlens.models.base import ModelConfig
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.targets import LARGEST_VALUE, value_slices
 
@@ -37,7 +36,7 @@ def check_values(dataset: Dataset) -> None:
             )
 
 
-def check_builder(model: str, config: Any, builder: GraphBuilder) -> None:
+def check_builder(model: str, config: ModelConfig, builder: GraphBuilder) -> None:
     """Refuse neighbours whose meaning the model does not read.
 
     Raises:

@@ -6,6 +6,7 @@ from typing import Any
 
 from atomlens.machine import choose_device
 from atomlens.models import PropertyModel, model_config
+from atomlens.models.base import ModelConfig
 from atomlens.printing import counted
 from atomlens.settings import told_idle, why_idle
 from atomlens.targets import Target
@@ -111,7 +112,9 @@ def why_unused(
     return why_idle(settings, name, free)
 
 
-def ignored_model_settings(model: str, config: Any, asked: Mapping[str, Any]) -> Iterator[str]:
+def ignored_model_settings(
+    model: str, config: ModelConfig, asked: Mapping[str, Any]
+) -> Iterator[str]:
     """Yield a sentence on each group of settings of the model that were asked for and idle.
 
     Args:

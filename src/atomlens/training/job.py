@@ -11,7 +11,7 @@ from torch import Tensor
 
 from atomlens.errors import TrainingError
 from atomlens.models import make_model
-from atomlens.models.base import PropertyModel
+from atomlens.models.base import ModelConfig, PropertyModel
 from atomlens.targets import Target, output_slices
 from atomlens.training.checkpoint import Checkpoint, read_checkpoint, restoring
 from atomlens.training.counters import Counters
@@ -27,7 +27,7 @@ class Job:
     """A training, before it is said which member of the ensemble is meant."""
 
     model_name: str
-    config: Any
+    config: ModelConfig
     """The model's configuration."""
     data: TrainingData
     settings: TrainSettings

@@ -6,7 +6,7 @@ import pickle
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -16,6 +16,9 @@ from atomlens.machine import choose_device, keep_freed_memory
 from atomlens.training.job import Job
 from atomlens.training.settings import TrainSettings
 from atomlens.training.step import matmul_precision
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def train_member(job: Job, member: int, seconds: float | None) -> None:
@@ -53,12 +56,12 @@ class Parcel:
         self.__dict__.update(state)
 
 
-def _run_parcel(fabric: Any, parcel: Parcel) -> None:
+def _run_parcel(fabric: "Fabric", parcel: Parcel) -> None:
     with _quiet():
         _run(fabric, parcel.job, parcel.member, parcel.seconds)
 
 
-def _run(fabric: Any, job: Job, member: int, seconds: float | None) -> None:
+def _run(fabric: "Fabric", job: Job, member: int, seconds: float | None) -> None:
     from atomlens.training.member import MemberTraining
 
     _check_shared(fabric, job)
@@ -68,7 +71,7 @@ def _run(fabric: Any, job: Job, member: int, seconds: float | None) -> None:
     fabric.barrier()
 
 
-def _check_shared(fabric: Any, job: Job) -> None:
+def _check_shared(fabric: "Fabric", job: Job) -> None:
     """Make sure that every process sees what the first one writes.
 
     Raises:
@@ -104,7 +107,7 @@ def is_first_process() -> bool:
     return not started_by_others() or int(os.environ.get("RANK", "0")) == 0
 
 
-def _fabric(settings: TrainSettings) -> Any:
+def _fabric(settings: TrainSettings) -> "Fabric":
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment
 

@@ -8,7 +8,7 @@ on the CPU, as one that was left alone.
 import math
 from collections.abc import Hashable
 from dataclasses import asdict
-from typing import Any, final
+from typing import TYPE_CHECKING, final
 
 import torch
 from torch import Tensor
@@ -45,6 +45,9 @@ from atomlens.training.teaching import AttentionTeaching, check_teachable
 from atomlens.training.transfer import train_mode
 from atomlens.training.validation import Validation, ValidationResult
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 
 def teaching_of(
     job: Job, model: PropertyModel, store: GraphStore
@@ -69,7 +72,7 @@ def teaching_of(
 class MemberTraining:
     """One member: its model, optimiser, schedule, counters and best weights."""
 
-    def __init__(self, fabric: Any, job: Job, member: int, seconds: float | None) -> None:
+    def __init__(self, fabric: "Fabric", job: Job, member: int, seconds: float | None) -> None:
         s, data = job.settings, job.data
         if s.schedule_seconds is not None and fabric.world_size > 1:
             raise SettingsError("schedule_seconds needs one device: several clocks do not agree.")

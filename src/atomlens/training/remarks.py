@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,9 @@ from atomlens.datasets.totals import (
     taken_as_totals,
 )
 from atomlens.models import PropertyModel
+from atomlens.models.base import ModelConfig
 from atomlens.predictor.samples import PARTS
-from atomlens.printing import counted, few
+from atomlens.printing import counted, few, none_of
 from atomlens.targets import Target, value_slices
 from atomlens.training.settings import TrainSettings
 
@@ -83,7 +84,7 @@ def tell_about_data(
     split: Split,
     kind: type[PropertyModel],
     settings: TrainSettings,
-    config: Any,
+    config: ModelConfig,
     said: Teller,
 ) -> None:
     """Say what of the data is not used, or used in a way that one may not expect."""
@@ -97,16 +98,14 @@ def _tell_about_data(
     split: Split,
     kind: type[PropertyModel],
     settings: TrainSettings,
-    config: Any,
+    config: ModelConfig,
     said: Teller,
 ) -> None:
     n_empty = len(dataset.without_value)
     if n_empty:
-        called = [t.name for t in dataset.targets]
-        names = " and ".join(called) if len(called) < 6 else f"any of {few(called, 5)}"
         said.warning(
             f"{n_empty} of {n_empty + len(dataset) + len(dataset.failures)} rows have no value of "
-            f"{names} and are not used."
+            f"{none_of(t.name for t in dataset.targets)} and are not used."
         )
     for remark in split.remarks:
         said.warning(remark)
@@ -308,7 +307,7 @@ def _unjudged_classes(
             )
 
 
-def _tell_missing_charges(dataset: Dataset, config: Any, said: Teller) -> None:
+def _tell_missing_charges(dataset: Dataset, config: ModelConfig, said: Teller) -> None:
     """Say which structures a model that reads partial charges takes as uncharged."""
     if getattr(config, "charges", "none") == "none":
         return

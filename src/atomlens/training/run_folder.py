@@ -23,6 +23,7 @@ from atomlens.datasets.splits import Split
 from atomlens.errors import AtomlensError, TrainingError
 from atomlens.files import discard_folder, locked, whole_file, writing
 from atomlens.models import MODELS, model_config
+from atomlens.models.base import ModelConfig
 from atomlens.neighbors import BUILDERS, make_builder
 from atomlens.predictor import Predictor
 from atomlens.predictor.folder import SETTINGS, TRAINING
@@ -142,7 +143,7 @@ def _clear(folder: Path) -> None:
 
 def describe_run(
     model: str,
-    config: Any,
+    config: ModelConfig,
     builder: dict[str, Any],
     dataset: Dataset,
     settings: TrainSettings,

@@ -23,7 +23,7 @@ from atomlens.datasets.sampling import sample_rows
 from atomlens.elements import SYMBOLS
 from atomlens.errors import ModelError, SettingsError, TrainingError
 from atomlens.models import MODELS
-from atomlens.models.base import PropertyModel
+from atomlens.models.base import ModelConfig, PropertyModel
 from atomlens.predictor import Predictor, load
 from atomlens.predictor.folder import SETTINGS, TRAINING, checksum_of, read_settings
 from atomlens.predictor.folder.saving import weight_bytes
@@ -185,7 +185,7 @@ class Transfer:
 
     @classmethod
     def plan(
-        cls, pretrained: Pretrained, config: Any, dataset: Dataset, settings: TrainSettings
+        cls, pretrained: Pretrained, config: ModelConfig, dataset: Dataset, settings: TrainSettings
     ) -> "Transfer":
         """Decide what is taken and what is fresh.
 
@@ -384,7 +384,7 @@ def _but_tables(new: tuple[int, ...], source: Predictor) -> str:
 
 
 def _output_rows(
-    source: Predictor, config: Any, targets: "tuple[Target, ...]", settings: TrainSettings
+    source: Predictor, config: ModelConfig, targets: "tuple[Target, ...]", settings: TrainSettings
 ) -> tuple[tuple[tuple[int, int], ...], list[str]]:
     """Return which rows of the output layer are taken from where, and what is to be said.
 
@@ -487,7 +487,7 @@ def _about_units(before: "Target", now: "Target") -> list[str]:
     ]
 
 
-def _about_settings(source: Predictor, config: Any) -> list[str]:
+def _about_settings(source: Predictor, config: ModelConfig) -> list[str]:
     """Return what of the settings that may differ does, in words."""
     free = sorted(MODELS[source.model_name].free_settings - _DECIDED_BY_DATA)
     pairs = [(key, getattr(source.config, key), getattr(config, key)) for key in free]
