@@ -50,7 +50,7 @@ class NearPairs(NamedTuple):
 
 
 def is_metal(atomic_numbers: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Return which elements are metals; B, Si, Ge, As, Sb and Te are none."""
+    """(n,) which of n atomic numbers are of metals; B, Si, Ge, As, Sb and Te are none."""
     return ~np.isin(atomic_numbers, list(NONMETALS))
 
 

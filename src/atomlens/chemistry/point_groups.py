@@ -44,6 +44,11 @@ def find_symmetry(
 
     A linear molecule has infinitely many rotations; here it has the identity and, if it has a
     centre, the inversion.
+
+    Args:
+        atomic_numbers: (n_atoms,)
+        positions: (n_atoms, 3) Å.
+        tolerance: Å; how far from another atom's place an atom may come to lie.
     """
     numbers, centred = np.asarray(atomic_numbers), positions - positions.mean(axis=0)
     lengths = np.linalg.norm(centred, axis=1)
@@ -186,11 +191,11 @@ def _linear(numbers: NDArray[np.integer], centred: Values, tolerance: float) -> 
 
 
 def name_group(rotations: Values) -> tuple[str, Values | None]:
-    """Return the Schoenflies symbol of a finite group of operations, and its main axis.
+    """Return the Schoenflies symbol of a finite group of operations, and its main axis (3,).
 
     The main axis is that of the highest order, the normal of the plane for Cs, and None where
     several axes are alike. The symbol is empty if the numbers of operations are those of no
-    point group.
+    point group. ``rotations`` is (n_operations, 3, 3), the identity and improper ones among them.
     """
     proper = rotations[np.linalg.det(rotations) > 0]
     improper = rotations[np.linalg.det(rotations) < 0]

@@ -176,7 +176,7 @@ class _Integral(NamedTuple):
 def hermite(points: tuple[float, ...], at: float) -> Values:
     """Return what values and then slopes at points are multiplied with, for the value elsewhere.
 
-    Exact for polynomials of a degree below twice the number of points.
+    (2 n_points,), first those of the values. Exact for polynomials of a degree below that number.
     """
     places = np.array(points) - at
     powers = np.arange(2 * len(points))

@@ -80,6 +80,14 @@ def model_outputs(
 
     Batches are cut by size, so that a single huge cell and a million molecules both fit. A
     graph's output does not depend on its companions beyond the rounding of 32-bit numbers.
+
+    Args:
+        models: The members of an ensemble, on ``device``.
+        store: Graphs.
+        rows: (n_rows,) which of them; all by default.
+        device: Where batches are taken to; by default they stay where the store is.
+        batch_size: Graphs of a batch at most.
+        progress: Called with the numbers of graphs done and in all.
     """
     keep_freed_memory()
     device = store.node_offsets.device if device is None else device
@@ -104,7 +112,7 @@ def run_models(
     progress: StepProgress | None = None,
     features: bool = False,
 ) -> RawOutputs:
-    """Predict the graphs ``rows`` of a store (all by default), in their order.
+    """Predict graphs of a store, in scaled units; arguments as of `model_outputs`.
 
     With ``features`` also keep the vectors that the first member makes of the structures.
     """

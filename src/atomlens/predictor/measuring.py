@@ -161,7 +161,8 @@ def calibration_error(error: Values, std: Values) -> float | None:
 
     The expected normalised calibration error of Levi et al., Sensors 22, 5540 (2022): the mean
     over groups of |RMSE - root mean square of the estimates| over the latter. It sees what the
-    miscalibration area does not: estimates that are right on average and wrong for each.
+    miscalibration area does not: estimates that are right on average and wrong for each. Errors
+    and estimates are (n,); None for n below 20, and where a group of estimates is 0.
     """
     n_groups = min(N_GROUPS, len(error) // 10)
     if n_groups < 2:
@@ -177,14 +178,14 @@ def calibration_error(error: Values, std: Values) -> float | None:
 def miscalibration_area(shares: Values) -> float:
     """Area between the promised share p and the found share F(p), p from 0 to 1, exactly.
 
-    F is the step function that counts the ``shares`` up to p (Tran et al., Machine Learning:
+    F is the step function that counts the ``shares`` (n,) up to p (Tran et al., Machine Learning:
     Science and Technology 1, 025006, 2020).
     """
     return area_between(*staircase(shares))
 
 
 def spearman(a: Values, b: Values) -> float:
-    """Rank correlation, ties sharing their mean rank; NaN if either side is constant."""
+    """Spearman's rank correlation of two (n,), ties sharing their mean rank; NaN if one is flat."""
     from scipy.stats import rankdata
 
     if len(a) < 2:

@@ -114,7 +114,17 @@ def overlapping_pairs(
     pbc: NDArray[np.bool_],
     distance: float = MINIMUM_DISTANCE,
 ) -> ClosePairs:
-    """Return all pairs of atoms nearer than ``distance``, periodic images included."""
+    """Return all pairs of atoms nearer than ``distance``, periodic images included.
+
+    Args:
+        positions: (n_atoms, 3) Å.
+        cell: (3, 3) rows are lattice vectors, Å.
+        pbc: (3,) in which directions it repeats.
+        distance: Å.
+
+    Raises:
+        StructureError: so many atoms stand so near that their pairs would fill the memory.
+    """
     if all_apart(positions, cell, pbc, distance):
         none = np.zeros(0, dtype=int)
         return ClosePairs(none, none, np.zeros(0), np.zeros((0, 3)))
@@ -136,7 +146,10 @@ def all_apart(
     pbc: NDArray[np.bool_],
     distance: float,
 ) -> bool:
-    """Say at little cost that no two atoms are near, as of most structures; False: perhaps."""
+    """Say at little cost that no two atoms are near, as of most structures; False: perhaps.
+
+    Arguments as of `overlapping_pairs`.
+    """
     return nearness_of(positions, cell, pbc, distance) == 0
 
 
@@ -336,6 +349,7 @@ def is_dense(
 ) -> bool:
     """Say whether atoms are so many in so little room that their pairs would take minutes.
 
+    Arguments as of `overlapping_pairs`.
     Pairs within `_REACH_OF_PAIRS` are estimated where atoms are denser than `_DENSEST`: from the
     volume of the cell (and of what the atoms fill where it does not repeat), and from the boxes
     of that width that they fill.
@@ -363,8 +377,9 @@ def is_dense(
 def lone_atoms(
     positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_]
 ) -> NDArray[np.int_]:
-    """Return the atoms that have no other, and no image, within `LONGEST_TO_A_NEIGHBOUR` Å.
+    """(n_lone,) the atoms that have no other, and no image, within `LONGEST_TO_A_NEIGHBOUR` Å.
 
+    Arguments as of `overlapping_pairs`.
     Small cells and molecules need no search, and in others most atoms have one among a few.
     """
     n, reach = len(positions), LONGEST_TO_A_NEIGHBOUR
@@ -416,7 +431,7 @@ def _nearest_among(
 
 
 def periodic_basis(cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the periodic vectors, completed by unit vectors at right angles to them."""
+    """(3, 3) the periodic vectors, Å, completed by unit vectors at right angles to them."""
     if pbc.all():
         return cell
     basis = np.array(cell, dtype=float)

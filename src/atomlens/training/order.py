@@ -37,7 +37,7 @@ class StepOrder:
         return math.ceil(len(self.rows) / self.together)
 
     def epoch(self, epoch: int) -> NDArray[np.int64]:
-        """Return all rows in the order of an epoch."""
+        """(n_rows,) all rows in the order of an epoch."""
         if epoch != self._epoch:
             generator = np.random.default_rng([self.seed, epoch])
             self._order = self.rows[generator.permutation(len(self.rows))]
@@ -45,7 +45,7 @@ class StepOrder:
         return self._order
 
     def at(self, epoch: int, step: int) -> NDArray[np.int64]:
-        """Return the rows of one step on this device."""
+        """(n_own,) the rows of one step on this device, at least one."""
         chunk = self.epoch(epoch)[step * self.together : (step + 1) * self.together]
         if len(chunk) < self.n_ranks:  # every device needs a sample
             chunk = np.resize(chunk, self.n_ranks)

@@ -14,6 +14,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.elements.tables import element_table
 from atomlens.errors import DatasetError, Failure, SettingsError, first_of, warn
 from atomlens.models import MODELS, PropertyModel, model_config, named_model
+from atomlens.models.base import ModelConfig
 from atomlens.neighbors import make_builder
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.printing import few, shown
@@ -136,7 +137,7 @@ def choose_config(
     structures: StructureArrays,
     builder: GraphBuilder,
     settings: TrainSettings,
-) -> Any:
+) -> ModelConfig:
     """Return the model's configuration: what the data decide, and what the user overrides.
 
     Raises:
@@ -204,9 +205,11 @@ def choose_config(
 
 
 def choose_element_table(
-    kind: type[PropertyModel], config: Any, pretrained: Pretrained | None
+    kind: type[PropertyModel], config: ModelConfig, pretrained: Pretrained | None
 ) -> NDArray[np.float32] | None:
-    """Return the element vectors that a model starts from: those of a pretrained one, if any.
+    """(n_elements, n_features) vectors that a model starts from: those of a pretrained one, if any.
+
+    None for a model that learns its own.
 
     Raises:
         MissingDependencyError: the package that has them is not installed.
@@ -224,7 +227,7 @@ def choose_element_table(
 def without_vectors(
     structures: StructureArrays, table: NDArray[np.float32] | None
 ) -> dict[int, Failure]:
-    """Return the structures with an element that has no vector, by row, with the reason."""
+    """Return the structures with an element whose row of the table is 0, by row, with reasons."""
     if table is None:
         return {}
     known: NDArray[np.bool_] = np.any(table, axis=1)

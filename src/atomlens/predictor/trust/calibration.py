@@ -464,7 +464,8 @@ def fit_spread(error: Values, spread: Values, *, enough: bool | None = None) -> 
     The members of an ensemble may agree by chance, and noise heads err as well, so a constant
     part is added. Its share is the one of highest likelihood for normally distributed errors;
     the size of both together makes the mean of (error / std)² equal to 1. With too few values
-    (``enough`` is False, or they are fewer than 30) the share is a half.
+    (``enough`` is False, or they are fewer than 30) the share is a half. Errors, in sizes, and
+    predicted spreads are (n,) in scaled units.
     """
     enough = len(error) >= _ENOUGH if enough is None else enough
     mean_square = float(np.square(spread).mean())

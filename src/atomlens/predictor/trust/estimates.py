@@ -85,7 +85,7 @@ def _places(targets: tuple[Target, ...]) -> list[tuple[Target, slice, slice]]:
 
 
 def softmax(logits: Values) -> Values:
-    """Return the softmax over the last axis."""
+    """(..., n_classes) logits -> their softmax over the last axis."""
     exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
     shares: Values = exponents / exponents.sum(axis=-1, keepdims=True)
     return shares
