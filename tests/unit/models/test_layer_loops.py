@@ -1,5 +1,7 @@
 """Layers whose products are inside of the compiled loops: the numbers of torch's own products."""
 
+from importlib import import_module
+
 import pytest
 import torch
 from torch.nn import functional
@@ -9,7 +11,8 @@ from atomlens.models import make_model
 from atomlens.models.scann import fused, geometry, layers, recorded, rows, tiles
 from atomlens.testing.graphs import lone_atom, random_graph
 
-blocks = pytest.importorskip("atomlens.nn.blocks", exc_type=ImportError)
+pytest.importorskip("numba")
+blocks = import_module("atomlens.nn.blocks")
 pytestmark = pytest.mark.skipif(not blocks.fits(64), reason="a processor without AVX2")
 
 

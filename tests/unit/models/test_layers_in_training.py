@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from atomlens.nn.basis import GaussianBasis
 from atomlens.nn.edges import EdgeLayout
 from atomlens.testing.graphs import lone_atom, random_graph
 
-blocks = pytest.importorskip("atomlens.nn.blocks", exc_type=ImportError)
+pytest.importorskip("numba")
+blocks = import_module("atomlens.nn.blocks")
 pytestmark = pytest.mark.skipif(not blocks.fits(blocks.COLUMNS), reason="a processor without AVX2")
 
 N_EDGE = 11

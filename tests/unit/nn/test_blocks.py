@@ -1,9 +1,12 @@
 """Products in compiled loops, for every number of rows and either width of a panel."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
-blocks = pytest.importorskip("atomlens.nn.blocks", exc_type=ImportError)
+pytest.importorskip("numba")
+blocks = import_module("atomlens.nn.blocks")
 pytestmark = pytest.mark.skipif(not blocks.fits(blocks.COLUMNS), reason="a processor without AVX2")
 
 WIDTHS = (blocks.COLUMNS, blocks._WIDE)

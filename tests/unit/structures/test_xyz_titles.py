@@ -242,8 +242,9 @@ def test_true_elements_in_capitals_and_numbers_are_read(tmp_path: Path) -> None:
             for x, y, z in np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 3**0.5
         ),
     }
-    for text in texts.values():
-        read_text(tmp_path, text)
+    for formula, text in texts.items():
+        atoms, _ = read_text(tmp_path, text)
+        assert sorted(atoms.symbols) == sorted(Atoms(formula.replace("D", "H")).symbols)
 
 
 def test_a_metal_too_near_to_its_neighbours_is_told(tmp_path: Path) -> None:

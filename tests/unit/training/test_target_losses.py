@@ -123,6 +123,11 @@ def test_a_target_counts_as_much_as_its_weight_says() -> None:
         assert float(found) == pytest.approx(expected)
 
 
+def test_a_target_of_little_weight_counts_alone_where_nothing_else_is_known() -> None:
+    found = TargetLoss(TWO, TrainSettings(target_weights="a:0.25"))
+    assert float(found(output([[1.0, 3.0]]), torch.tensor([[0.0, NAN]]))) == pytest.approx(1.0)
+
+
 def test_the_weight_of_a_class_is_its_own() -> None:
     """The classes come after the numbers, whatever the order of the targets."""
     what = (Target(name="metal", kind="classification", classes=("no", "yes")), Target(name="y"))
