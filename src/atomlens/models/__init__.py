@@ -69,15 +69,24 @@ PRESETS: dict[str, dict[str, Any]] = {
 """Settings of the class's ``Config`` that a name stands for; any of them can be overridden."""
 
 
+def model_class(name: str) -> type[PropertyModel]:
+    """Return the class that a model name stands for.
+
+    Raises:
+        SettingsError: no such model; the message offers the nearest known name.
+    """
+    if name not in MODELS:
+        raise SettingsError(unknown_name("model", name, MODELS))
+    return MODELS[name]
+
+
 def model_config(name: str, **settings: Any) -> ModelConfig:
     """Return the frozen configuration that a model name and the given settings stand for.
 
     Raises:
         SettingsError: no such model or setting; the message offers the nearest known name.
     """
-    if name not in MODELS:
-        raise SettingsError(unknown_name("model", name, MODELS))
-    config = MODELS[name].Config
+    config = model_class(name).Config
     known = [f.name for f in fields(config)]
     for key in settings:
         if key not in known:
@@ -98,8 +107,7 @@ def named_model(given: "str | type[PropertyModel] | Any") -> tuple[str, dict[str
         SettingsError: there is no such model, or the class cannot be trained.
     """
     if isinstance(given, str):
-        if given not in MODELS:
-            raise SettingsError(unknown_name("model", given, MODELS))
+        model_class(given)  # there is one
         return given, {}
     kind: Any = given if isinstance(given, type) else kind_of_config(given)
     check_kind(kind)
@@ -126,7 +134,7 @@ def _values(config: Any) -> dict[str, Any]:
 def make_model(name: str, **settings: Any) -> PropertyModel:
     """Return a freshly initialised model; the initial weights follow torch's global seed."""
     config = model_config(name, **settings)
-    return MODELS[name](config)
+    return model_class(name)(config)
 
 
 __all__ = [
@@ -136,6 +144,7 @@ __all__ = [
     "ModelOutput",
     "PropertyModel",
     "make_model",
+    "model_class",
     "model_config",
     "named_model",
 ]

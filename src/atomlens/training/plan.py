@@ -13,7 +13,7 @@ from atomlens.datasets.loading import DATA_OPTIONS
 from atomlens.elements import SYMBOLS
 from atomlens.elements.tables import element_table
 from atomlens.errors import DatasetError, Failure, SettingsError, first_of, warn
-from atomlens.models import MODELS, PropertyModel, model_config, named_model
+from atomlens.models import MODELS, PropertyModel, model_class, model_config, named_model
 from atomlens.models.base import ModelConfig
 from atomlens.neighbors import make_builder
 from atomlens.neighbors.base import GraphBuilder
@@ -143,7 +143,7 @@ def choose_config(
     Raises:
         SettingsError: no such model or setting, or a model that cannot learn these targets.
     """
-    kind = MODELS[model] if model in MODELS else type(model_config(model))
+    kind = model_class(model)
     check_learns(model, kind, targets, structures)
     if settings.optimizer == "muon" and kind.learns_in_steps and not kind.outer_layers:
         can = ", ".join(name for name, one in MODELS.items() if one.outer_layers)

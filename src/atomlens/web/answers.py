@@ -4,6 +4,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
@@ -63,10 +64,7 @@ class AnswerCache:
         waiting = [held for held in structures if known[held.id] is None]
         job.progress(len(structures) - len(waiting), len(structures))
         for piece in _pieces(waiting):
-            rows = self.jobs.bench.do(
-                job,
-                lambda piece=piece: self._predict(model_id, piece),  # type: ignore[misc]
-            )
+            rows = self.jobs.bench.do(job, partial(self._predict, model_id, piece))
             with self._lock:
                 for held, new in zip(piece, rows, strict=True):
                     self._rows[model_id, held.id] = known[held.id] = new

@@ -7,6 +7,7 @@ eps = (n + i k)², at the photon energy h c / wavelength.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
@@ -73,7 +74,7 @@ def optical_dataset(
     entries = (
         _Entry(
             table.names[row] or f"row {row + 1}",
-            lambda row=row: table.structure_of(row),  # type: ignore[misc]
+            partial(table.structure_of, row),
             {header: table.columns[header][row] for header in COLUMNS},
         )
         for row in range(table.n_rows)
@@ -169,7 +170,7 @@ def _archived(path: Path) -> Iterator[_Entry]:
                 continue
             rows = [line.split() for line in data["data"].splitlines() if line.strip()]
             arrays = dict(zip(COLUMNS, np.array(rows, dtype=np.float64).T, strict=True))
-            yield _Entry(f"{formula}/{page}", lambda f=formula: from_formula(f), arrays)  # type: ignore[misc]
+            yield _Entry(f"{formula}/{page}", partial(from_formula, formula), arrays)
 
 
 def _averaged(entries: Iterable[_Entry], grid: tuple[float, ...], where: str, name: str) -> Dataset:

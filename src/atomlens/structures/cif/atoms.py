@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,11 +78,7 @@ def read_cif(text: str, disorder: DisorderChoice = REFUSE) -> list[Entry]:
             if not model and not said and (plain := plain_crystal(part)) is not None:
                 entries.append(Entry(name, plain))
                 continue
-            found = attempt_all(
-                name,
-                lambda part=part: _build(part, is_cut, disorder),  # type: ignore[misc]
-                "data block",
-            )
+            found = attempt_all(name, partial(_build, part, is_cut, disorder), "data block")
             for entry in found if said else ():
                 if entry.atoms is not None:
                     add_warning(entry.atoms, said)
@@ -190,7 +187,7 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
     whole = _atoms(sites, kept, images, cell)
     for doubt in (*sites.doubts, *doubts, *_modulation_doubts(tags), *_copies_left_out(tags)):
         add_warning(whole, doubt)
-    partial = PartialAtoms(
+    shared = PartialAtoms(
         whole.numbers,
         whole.positions,
         cell,
@@ -200,8 +197,8 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
         [sites.groups[kept[i]] for i in images.sites],
     )
     guessed = sites.guessed[kept][images.sites]
-    if not is_disordered(partial):
-        alternatives = sorted({group[1] for group in partial.groups if group and not group[0]})
+    if not is_disordered(shared):
+        alternatives = sorted({group[1] for group in shared.groups if group and not group[0]})
         if len(alternatives) > 1:
             add_warning(
                 whole,
@@ -210,7 +207,7 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
             )
         return [_finished(whole, guessed, tags, sites, kept[images.sites], is_cut)]
     if disorder.takes_compositions and len(in_part):
-        found_formula = composition_of(whole, partial)
+        found_formula = composition_of(whole, shared)
         if found_formula is not None:
             return [found_formula]
     if disorder.how == "refuse":
@@ -221,7 +218,7 @@ def _build(tags: Tags, is_cut: bool, disorder: DisorderChoice) -> "list[Atoms]":
         )
     return [
         _finished(atoms, guessed[own], None, sites, kept[images.sites[own]], is_cut)
-        for atoms, own in models_of(whole, partial, disorder)
+        for atoms, own in models_of(whole, shared, disorder)
     ]
 
 

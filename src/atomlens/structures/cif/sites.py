@@ -1,6 +1,7 @@
 """The atoms that a CIF lists, before symmetry: elements, places, shares and alternatives."""
 
 import re
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -167,7 +168,7 @@ class Sites:
             formula |= {"T"}
         found = [
             element_of(
-                lambda i=i: self.name(i),  # type: ignore[misc]
+                partial(self.name, i),
                 known(labels[i]) if labels else "",
                 known(types[i]) if types else "",
                 formula,

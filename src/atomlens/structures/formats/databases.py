@@ -9,6 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -436,7 +437,7 @@ def read_database(path: Path, ids: Sequence[int] | None = None) -> list[Entry]:
         for row_id in ids:
             if isinstance(connection, sqlite3.Connection):
                 _bound(connection, _STEPS_A_ROW)
-            entry = attempt("", lambda row_id=row_id: _row(database, row_id), f"row {row_id}")  # type: ignore[misc]
+            entry = attempt("", partial(_row, database, row_id), f"row {row_id}")
             name = entry.atoms.info.get("name", "") if entry.atoms is not None else ""
             entries.append(entry._replace(name=str(name)))
     return entries

@@ -6,6 +6,7 @@ masses or in a column of a dump, or where the mass of each type is that of one e
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from io import StringIO
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
@@ -288,7 +289,7 @@ def read_lammps_dump(text: str) -> list[Entry]:
     word = units[1] if units else ""
     ends = [*starts[1:], len(text)]
     return [
-        attempt("", lambda a=a, b=b: _atoms_of_step(text[a:b], word), "time step")  # type: ignore[misc]
+        attempt("", partial(_atoms_of_step, text[a:b], word), "time step")
         for a, b in zip(starts, ends, strict=True)
     ]
 

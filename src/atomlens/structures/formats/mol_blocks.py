@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def read_sdf(text: str) -> list[Entry]:
         blocks.pop()
     titles = [block.splitlines()[0] if len(blocks) > 1 and block else "" for block in blocks]
     return [
-        attempt(title, lambda block=block: _from_block(block), "record")  # type: ignore[misc]
+        attempt(title, partial(_from_block, block), "record")
         for title, block in zip(titles, blocks, strict=True)
     ]
 

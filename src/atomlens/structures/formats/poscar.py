@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,9 +40,7 @@ def read_poscar(text: str) -> list[Entry]:
     except StructureError as error:
         return [Entry("", None, str(error))]
     return [
-        frame
-        if isinstance(frame, Entry)
-        else attempt("", lambda frame=frame: _build(frame), "POSCAR")  # type: ignore[misc]
+        frame if isinstance(frame, Entry) else attempt("", partial(_build, frame), "POSCAR")
         for frame in frames
     ]
 

@@ -9,6 +9,7 @@ import math
 import re
 import struct
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from io import StringIO
 from itertools import takewhile
 from pathlib import Path
@@ -291,7 +292,7 @@ def read_outcar(text: str) -> list[Entry]:
             add_warning(atoms, "the calculation breaks off behind this step")
         return atoms
 
-    return [attempt("", lambda i=i: build(i), "step") for i in range(len(steps))]  # type: ignore[misc]
+    return [attempt("", partial(build, i), "step") for i in range(len(steps))]
 
 
 def read_aims(text: str) -> list[Entry]:
@@ -373,7 +374,7 @@ def _through_ase(text: str, format_name: str, index: str | int = 0) -> list[Entr
     with quiet():
         found = read(StringIO(text), index=index, format=format_name)
     frames = found if isinstance(found, list) else [found]
-    return [attempt("", lambda atoms=atoms: _taken(atoms), "frame") for atoms in frames]  # type: ignore[misc]
+    return [attempt("", partial(_taken, atoms), "frame") for atoms in frames]
 
 
 def _taken(atoms: "Atoms") -> "Atoms":

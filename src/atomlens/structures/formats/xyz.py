@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,7 +67,7 @@ def read_xyz(text: str, n_before: int = 0) -> list[Entry]:
         if isinstance(frame, str):
             entries.append(Entry("", None, frame))
             continue
-        entry = attempt("", lambda frame=frame: _build(frame), "frame")  # type: ignore[misc]
+        entry = attempt("", partial(_build, frame), "frame")
         name = entry.atoms.info.get("name") if entry.atoms is not None else None
         entries.append(entry._replace(name=str(name) if name is not None else ""))
     return entries
