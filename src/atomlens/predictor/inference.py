@@ -125,9 +125,9 @@ def run_models(
         own = _features(outputs[0]) if features else None
         vectors += [] if own is None else [own]
         for member, output in enumerate(outputs):
-            values[member].append(output.values.double())
+            values[member].append(output.values.detach().double())
             if output.log_scale is not None:
-                scales[member].append(output.log_scale.double())
+                scales[member].append(output.log_scale.detach().double())
     n_outputs = models[0].config.n_outputs
     return RawOutputs(
         values=_stack(values, n_outputs),

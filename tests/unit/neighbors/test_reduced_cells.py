@@ -23,7 +23,7 @@ def test_a_single_graph_has_the_reduced_cell_that_a_store_has() -> None:
 
 
 def test_a_reduced_cell_spans_the_same_lattice() -> None:
-    cell = np.array([[1, 0, 0], [1, 1, 0], [0, 2, 1]]) @ bulk("NaCl", a=5.6).cell.array
+    cell = np.array([[1, 0, 0], [1, 1, 0], [0, 2, 1]]) @ bulk("NaCl", "rocksalt", a=5.6).cell.array
     found = reduced_cells(cell[None], np.ones((1, 3), dtype=np.bool_))
     assert found is not None
     numbers = found[0] @ np.linalg.inv(cell)
