@@ -43,6 +43,54 @@ def test_the_page_of_the_box_has_the_errors_of_the_cards(model: str) -> None:
             assert row[4] == f"{parts['test']['targets'][row[1]]['mae']:.3g}", row[1]
 
 
+QUOTED = {
+    "CHANGELOG.md": ["formation energies {E:.3g} eV/atom, gaps {gap:.3g} eV"],
+    "docs/accuracy.md": [
+        "today {E:.3g}, {gap:.3g}, {n:.3f}, {K:.3g}",
+        "Muon](#muon) in place of AdamW | **{E:.4f}** (four) | **{gap:.4f}**",
+        "with the third network its mean is {mp_E:.3g}",
+    ],
+    "docs/box.md": ["in the table above, {gap:.3g} and {mp_gap:.3g} eV, are of different sets"],
+    "docs/claims-again.md": ["today's has {E:.3g}, and"],
+    "docs/papers.md": [
+        "E_f {E:.3g} eV/atom, gap {gap:.3g} eV, log K {K:.3g}, log G {G:.3g}, "
+        "phonons {ph:.3g}, n {n:.3f}",
+        "{homo:.1f}, {lumo:.1f}, {qm_gap:.1f} meV, {alpha:.3f}, {cv:.3g}; an ensemble of three",
+        "{saved:.1f} % by the errors of the two cards ({E:.3g}, {mp_E:.3g};",
+        "`lens` {mp_meV:.1f} on 94,222",
+        "`lens` {mp_gap_meV:.0f} meV, the same ensemble",
+    ],
+}
+"""Sentences elsewhere that quote errors of the box on its test parts."""
+
+
+def quoted() -> dict[str, float]:
+    error = {
+        (model, target): figures["mae"]
+        for model in MODELS
+        for target, figures in metrics(model)["test"]["targets"].items()
+    }
+    found = {name: error["qm9", name] for name in ("alpha", "cv")}
+    found |= {name: 1000 * error["qm9", name] for name in ("homo", "lumo")}
+    found |= {"qm_gap": 1000 * error["qm9", "gap"]}
+    found |= {"E": error["formula-formation-energy", "formation_energy"]}
+    found |= {"gap": error["formula-gap", "band_gap"]}
+    found |= {"K": error["formula-moduli", "log_bulk_modulus"]}
+    found |= {"G": error["formula-moduli", "log_shear_modulus"]}
+    found |= {"ph": error["formula-phonons", "last_phonon_peak"]}
+    found |= {"n": error["formula-refractive-index", "refractive_index"]}
+    found |= {"mp_E": error["mp", "formation_energy"], "mp_gap": error["mp", "band_gap"]}
+    found |= {"mp_meV": 1000 * found["mp_E"], "mp_gap_meV": 1000 * found["mp_gap"]}
+    return found | {"saved": 100 * (1 - found["mp_E"] / found["E"])}
+
+
+@pytest.mark.parametrize("page", QUOTED)
+def test_what_other_pages_quote_of_the_box_is_what_the_cards_say(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for sentence in QUOTED[page]:
+        assert sentence.format(**quoted()) in text
+
+
 def told_of_methods() -> dict[tuple[str, str, str], list[str]]:
     """Return the last row of the page for each model, property and method."""
     found = {}
