@@ -216,7 +216,8 @@ def table() -> None:
             cells = [f"`{name}`" if not i else "", f"{target.name}{unit}"]
             cells += ["" if n is None else f"{n:.3g}" for n in numbers]
             cells.append(f"{said['interval_coverage']:.1%}")
-            last = (f"{model.record.seconds:,.0f} ({model.record.device})", f"{size:.1f}")
+            device = model.record.device.removeprefix("NVIDIA ").split(",")[0]
+            last = (f"{model.record.seconds:,.0f}, {device}", f"{size:.1f}")
             print(f"| {' | '.join([*cells, *(last if not i else ('', ''))])} |")
 
 
