@@ -85,6 +85,13 @@ def test_a_column_is_found_by_its_name_without_the_unit() -> None:
         parse("Tc > 4", ["Tc (K)", "Tc [eV]"])
 
 
+def test_a_column_is_found_by_other_blanks_and_capitals_where_one_alone_is_meant() -> None:
+    assert parse("band_gap > 1", ["band gap", "formula"]).names == {"band gap"}
+    assert parse("Band_Gap > 1", ["band-gap", "band_gap_std"]).names == {"band-gap"}
+    with pytest.raises(SettingsError, match="band_gap"):
+        parse("band_gap > 1", ["band gap", "Band-Gap"])
+
+
 def test_a_number_that_is_none_is_nan() -> None:
     assert math.isnan(parse("gap / 0", COLUMNS).number(ROW))
     assert math.isnan(parse("formula", COLUMNS).number(ROW))

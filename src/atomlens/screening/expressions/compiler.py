@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from atomlens.datasets.tables.headers import bare_name, parse_header
+from atomlens.datasets.tables.headers import bare_name, loosely, parse_header
 from atomlens.elements import ATOMIC_NUMBERS, symbols_meant
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import cut, one_line, short
@@ -242,6 +242,7 @@ class Compiler:
         if name not in self.columns:
             called = [column for column in self.columns if parse_header(column)[0] == name]
             called = called or [column for column in self.columns if bare_name(column) == name]
+            called = called or [c for c in self.columns if loosely(c) == loosely(name)]
             name = called[0] if len(called) == 1 else name
         if name not in self.columns:
             raise SettingsError(f"{self.where}: {unknown_name('column', name, self.columns)}")
