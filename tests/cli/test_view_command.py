@@ -23,7 +23,7 @@ def test_a_missing_extra_is_one_sentence(monkeypatch, capsys) -> None:
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1
-    assert "pip install 'atomlens[web]'" in said.err
+    assert 'pip install "atomlens[web]"' in said.err
 
 
 def test_a_taken_port_and_an_unknown_model_are_sentences(capsys) -> None:

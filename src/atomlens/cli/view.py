@@ -19,7 +19,7 @@ examples:
   atomlens view --port 8765 --no-browser
 
 The address holds a token; keep it to yourself. Ctrl-C ends the application. It needs the extra
-`web`: pip install 'atomlens[web]'. The same answers as JSON: see docs/view.md.
+`web`: pip install "atomlens[web]". The same answers as JSON: see docs/view.md.
 """
 
 READS = Reads(

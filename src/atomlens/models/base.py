@@ -153,6 +153,14 @@ class PropertyModel(nn.Module, ABC, Generic[ConfigT]):
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     @classmethod
+    def check_packages(cls) -> None:
+        """Refuse to be trained where a package is missing that training alone needs.
+
+        Raises:
+            MissingDependencyError: it is not installed.
+        """
+
+    @classmethod
     def element_table_name(cls, _config: Any) -> str:
         """Return the name of the fixed element vectors that a configuration asks for.
 

@@ -6,6 +6,7 @@ here, so that a saved model is read without unpickling and without scikit-learn.
 """
 
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atomlens.elements.vectors import ELEMENT_VECTORS
-from atomlens.errors import SettingsError, missing_package
+from atomlens.errors import MissingDependencyError, SettingsError, missing_package
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ClosedFormModel, ModelOutput
 from atomlens.models.baselines import (
@@ -120,6 +121,12 @@ class ForestModel(ClosedFormModel[ForestConfig]):
         n_forests = 1 if config.shared else len(output_places(config))
         roots = torch.zeros(n_forests, config.n_trees, dtype=torch.int32)
         self.register_buffer("roots", roots)
+
+    @classmethod
+    def check_packages(cls) -> None:
+        """Refuse to be trained without scikit-learn, whose extra brings the table `facts`, too."""
+        if find_spec("sklearn") is None:
+            raise _without_scikit_learn()
 
     @classmethod
     def element_table_name(cls, config: ForestConfig) -> str:
@@ -294,6 +301,15 @@ class _Grown(NamedTuple):
     """(n_nodes, width)"""
 
 
+def _without_scikit_learn() -> MissingDependencyError:
+    return missing_package(
+        "The model rf-magpie",
+        "scikit-learn",
+        "sklearn",
+        'take a model that needs none: --model lens (in Python model="lens")',
+    )
+
+
 def _grown(
     config: ForestConfig,
     features: NDArray[np.float32],
@@ -311,7 +327,7 @@ def _grown(
     try:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
     except ImportError:
-        raise missing_package("The model rf-magpie", "scikit-learn", "sklearn") from None
+        raise _without_scikit_learn() from None
     forest = (RandomForestClassifier if n_classes else RandomForestRegressor)(
         n_estimators=config.n_trees,
         max_depth=config.max_depth or None,

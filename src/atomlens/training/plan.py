@@ -142,9 +142,11 @@ def choose_config(
 
     Raises:
         SettingsError: no such model or setting, or a model that cannot learn these targets.
+        MissingDependencyError: a package that its training needs is not installed.
     """
     kind = model_class(model)
     check_learns(model, kind, targets, structures)
+    kind.check_packages()
     if settings.optimizer == "muon" and kind.learns_in_steps and not kind.outer_layers:
         can = ", ".join(name for name, one in MODELS.items() if one.outer_layers)
         raise SettingsError(

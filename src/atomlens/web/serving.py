@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, final
 
-from atomlens.errors import MissingDependencyError, SettingsError
+from atomlens.errors import SettingsError, missing_package
 from atomlens.structures.options import AS_IT_IS, FormsHeard, ReadingOptions
 
 if TYPE_CHECKING:
@@ -22,10 +22,7 @@ def check_packages() -> None:
     """Raise `MissingDependencyError` unless everything that the application needs is installed."""
     missing = [name for module, name in _NEEDED.items() if find_spec(module) is None]
     if missing:
-        raise MissingDependencyError(
-            f"atomlens view needs the package {missing[0]}. Install it with "
-            "`pip install 'atomlens[web]'`."
-        )
+        raise missing_package("atomlens view", missing[0], "web")
 
 
 def open_socket(port: int) -> socket.socket:

@@ -1,6 +1,8 @@
 """The random forest: statistics by hand, scikit-learn's predictions, saved trees."""
 
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from atomlens.graphs import GraphBatch, collate
 from atomlens.models import make_model
 from atomlens.models.forest import N_STATISTICS, ForestModel
 from atomlens.neighbors import make_builder
+from atomlens.training import train
 from finder_graphs import collapsed_graph, naive_graph
 
 ensemble = pytest.importorskip("sklearn.ensemble")
@@ -145,6 +148,18 @@ def test_a_forest_without_scikit_learn_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "sklearn.ensemble", None)
     with pytest.raises(MissingDependencyError, match=r"atomlens\[sklearn\]"):
         filled_forest().fit(many_formulas(), torch.zeros(60, 1))
+
+
+def test_one_installation_brings_all_that_a_forest_of_formulas_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "pymatgen", None)
+    monkeypatch.setitem(sys.modules, "pymatgen.core", None)
+    table = tmp_path / "gaps.csv"
+    table.write_text("formula,gap\n" + "".join(f"Al{n}O{n + 1},{n}\n" for n in range(1, 31)))
+    with pytest.raises(MissingDependencyError, match=r"scikit-learn.*atomlens\[sklearn\].*lens"):
+        train(table, model="rf-magpie", target="gap")
 
 
 def test_impossible_settings_are_refused() -> None:
