@@ -69,6 +69,14 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def tell_hidden(given: str) -> None:
+    """Say that a name means the folder here, where it hides the model of the box called so."""
+    from atomlens.predictor.folder.box import PREFIX, hides_boxed
+
+    if hides_boxed(given):
+        say(f"{given}: this is the folder here; the model of the box is {PREFIX}{given}.")
+
+
 def load_model(given: str) -> "Predictor":
     """Return the model that the argument MODEL means; say so if it could mean two.
 
@@ -76,10 +84,9 @@ def load_model(given: str) -> "Predictor":
         ModelError: there is no such model, or it is damaged.
     """
     from atomlens.predictor import load
-    from atomlens.predictor.folder.box import PREFIX, hides_boxed, names_model
+    from atomlens.predictor.folder.box import names_model
 
-    if hides_boxed(given):
-        say(f"{given}: this is the folder here; the model of the box is {PREFIX}{given}.")
+    tell_hidden(given)
     model, colon, target = given.rpartition(":")
     if colon and not os.path.exists(given) and names_model(model):
         raise SettingsError(

@@ -14,6 +14,7 @@ from atomlens.cli.common import (
     add_speed,
     add_targets,
     refuse_idle_options,
+    tell_hidden,
 )
 from atomlens.cli.guard import say
 from atomlens.cli.outputs import check_folder, emit
@@ -218,15 +219,14 @@ def models_and_inputs(given: list[str]) -> tuple[tuple[str, ...], tuple[str, ...
     Raises:
         ModelError: the first name is no model.
     """
-    from atomlens.predictor.folder.box import PREFIX, hides_boxed, names_model
+    from atomlens.predictor.folder.box import names_model
     from atomlens.predictor.folder.loading import load_trained
 
     n = next((i for i, one in enumerate(given) if not names_model(one)), len(given))
     if given and not n:
         load_trained(given[0])  # says what is wrong with it
     for one in given[:n]:
-        if hides_boxed(one):
-            say(f"{one}: this is the folder here; the model of the box is {PREFIX}{one}.")
+        tell_hidden(one)
     return tuple(given[:n]), tuple(given[n:])
 
 

@@ -66,9 +66,7 @@ def attempt(name: str, build: "Callable[[], Atoms]", what: str = "structure") ->
     return entry
 
 
-def attempt_all(
-    name: str, build: "Callable[[], list[Atoms]]", what: str = "structure"
-) -> list[Entry]:
+def attempt_all(name: str, build: "Callable[[], list[Atoms]]", what: str) -> list[Entry]:
     """Build and check the structures of one place, such as the ordered models of a crystal.
 
     If one cannot be used, none is: the one entry left says why.

@@ -50,9 +50,9 @@ class Parcel:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Arrive in another process, where Lightning is about to announce itself."""
-        import lightning_fabric  # noqa: F401  (sets the level of its logger when imported)
+        import lightning_fabric  # sets the level of its logger when imported
 
-        logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+        logging.getLogger(lightning_fabric.__name__).setLevel(logging.ERROR)
         self.__dict__.update(state)
 
 
@@ -204,9 +204,9 @@ def _global_settings(settings: TrainSettings, device: torch.device) -> Iterator[
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Lightning's banners and hints to itself; the library never prints."""
-    import lightning_fabric  # noqa: F401  (sets the level of its logger when imported)
+    import lightning_fabric  # sets the level of its logger when imported
 
-    logger = logging.getLogger("lightning_fabric")
+    logger = logging.getLogger(lightning_fabric.__name__)
     level = logger.level
     try:
         logger.setLevel(logging.ERROR)

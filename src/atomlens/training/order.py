@@ -45,7 +45,7 @@ class StepOrder:
         return self._order
 
     def at(self, epoch: int, step: int) -> NDArray[np.int64]:
-        """(n_own,) the rows of one step on this device, at least one."""
+        """(n,) the rows of one step on this device; if it has none, one that another one has."""
         chunk = self.epoch(epoch)[step * self.together : (step + 1) * self.together]
         if len(chunk) < self.n_ranks:  # every device needs a sample
             chunk = np.resize(chunk, self.n_ranks)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atomlens.boundary import parse_json, read_text
 from atomlens.datasets.base import Dataset
@@ -215,12 +216,12 @@ def digest_of_file(path: str) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _sha256(*arrays: Any) -> str:
-    """Return a digest of arrays; empty if they are None."""
-    if any(a is None for a in arrays):
-        return ""
+def _sha256(*arrays: NDArray[Any] | None) -> str:
+    """Return a digest of arrays; empty if one of them is None."""
     digest = hashlib.sha256()
     for array in arrays:
+        if array is None:
+            return ""
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -6,25 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atomlens.datasets import load_dataset
 from atomlens.datasets.base import Dataset
 from atomlens.errors import TrainingError
 from atomlens.neighbors import make_builder
 from atomlens.training import TrainSettings, train
 from atomlens.training.data import prepare
-
-METALS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Zn", "Cd", "Sc", "Ti", "Fe", "Ni", "Cu")
+from table_makers import table_of_formulas
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Dataset:
     """240 samples of 60 formulas, each four times."""
-    path = tmp_path / "table.csv"
-    formulas = [f"{m}{x}" for m in METALS for x in ("O", "S", "Cl", "F2")]
-    random = np.random.default_rng(0)
-    rows = [f"{f},{len(f) + random.normal():.4f}" for f in formulas for _ in range(4)]
-    path.write_text("\n".join(["formula,gap", *rows]))
-    return load_dataset(path)
+    return table_of_formulas(tmp_path / "table.csv", 4)
 
 
 def prepared(data: Dataset, **settings: object):

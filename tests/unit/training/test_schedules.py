@@ -48,6 +48,11 @@ def test_plateau_halves_after_its_patience_and_not_below_the_lowest() -> None:
     assert seen == [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.1, 0.1, 0.1, 0.1]
 
 
+def test_exponential_falls_once_an_epoch_down_to_the_lowest() -> None:
+    schedule = make("exponential", decay=0.5)
+    assert [schedule.rate(e) for e in (0.9, 1.0, 1.9, 2.5, 9.0)] == [1, 0.5, 0.5, 0.25, 0.1]
+
+
 def test_restart_cycles_double() -> None:
     schedule = make("restarts", restart_epochs=10)
     lowest = []

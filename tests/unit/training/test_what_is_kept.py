@@ -18,9 +18,9 @@ from atomlens.training.data import prepare
 from atomlens.training.member import MemberTraining
 from atomlens.training.optimizer import make_optimizer
 from model_makers import small_model
+from table_makers import table_of_formulas
 
 SMALL: dict[str, Any] = {"n_layers": 1, "n_features": 8, "n_heads": 2, "n_embedding": 4}
-METALS = ("Li", "Na", "K", "Mg", "Ca", "Sr", "Ba", "Al", "Zn", "Cd", "Sc", "Ti", "Fe", "Ni", "Cu")
 
 
 @pytest.fixture(autouse=True)
@@ -31,12 +31,7 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def table(tmp_path: Path) -> Dataset:
     """120 samples of 60 formulas, each twice."""
-    path = tmp_path / "table.csv"
-    formulas = [f"{m}{x}" for m in METALS for x in ("O", "S", "Cl", "F2")]
-    random = np.random.default_rng(0)
-    rows = [f"{f},{len(f) + random.normal():.4f}" for f in formulas for _ in range(2)]
-    path.write_text("\n".join(["formula,gap", *rows]))
-    return load_dataset(path)
+    return table_of_formulas(tmp_path / "table.csv", 2)
 
 
 def trained(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> MemberTraining:
