@@ -50,7 +50,7 @@ def embed(
     """Return the pooled features of the structures; see `Predictor.embed`."""
     reading = predictor.suited(AS_IT_IS)
     inputs = predictor.usable(gather(given, reading))
-    inputs, store = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
+    inputs, store = build_graphs(inputs, predictor.builder)
     model = predictor.models_on(device)[0]
     found: list[NDArray[np.float32]] = []
     if store is not None:

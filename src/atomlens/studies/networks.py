@@ -70,7 +70,7 @@ def prepare(predictor: Predictor, structures: StructureArrays) -> Prepared:
         StudyError: not one structure can be used.
     """
     inputs = predictor.usable(gather(structures))
-    inputs, store = build_graphs(inputs, predictor.builder, n_workers=1, progress=None)
+    inputs, store = build_graphs(inputs, predictor.builder)
     if store is None:
         reason = f" The first reason: {inputs.failures[0].message}" if inputs.failures else ""
         raise StudyError(f"None of the {len(structures)} structures can be used.{reason}")

@@ -1,6 +1,6 @@
 """The inputs of a call as structures and graphs; what cannot be used keeps its place."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -288,9 +288,17 @@ def _of_many(
 
 
 def build_graphs(
-    inputs: Inputs, builder: GraphBuilder, *, n_workers: int, progress: Any
+    inputs: Inputs,
+    builder: GraphBuilder,
+    *,
+    n_workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Inputs, GraphStore | None]:
-    """Return the graphs of the usable structures, and the inputs without those that have none."""
+    """Return the graphs of the usable structures, and the inputs without those that have none.
+
+    ``n_workers`` and ``progress`` as of `atomlens.neighbors.build_store`; None in the place
+    of graphs where there are none.
+    """
     from atomlens.neighbors import build_store
 
     if not len(inputs.structures):

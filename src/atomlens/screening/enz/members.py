@@ -149,7 +149,7 @@ def predict_members(judge: Judge, structures: StructureArrays) -> Spectra:
         inputs = refuse_elements(inputs, model.models[0])
     found: dict[Predictor, tuple[NDArray[np.int64], Values]] = {}
     for model in models:
-        inputs, store = build_graphs(inputs, model.builder, n_workers=1, progress=None)
+        inputs, store = build_graphs(inputs, model.builder)
         found[model] = inputs.places, _member_values(model, inputs.structures, store)
     real, imaginary = (  # what the second model's builder refused, the first has predicted
         found[model][1][:, np.isin(found[model][0], inputs.places), _columns(model, name)]

@@ -411,9 +411,7 @@ class _Measured:
         rows: list[Row] = []
         for size in checks.DISPLACEMENTS:
             moved = checks.displaced(part.structures, size, self.settings.seed)
-            inputs, _ = build_graphs(
-                gather(moved), part.predictor.builder, n_workers=1, progress=None
-            )
+            inputs, _ = build_graphs(gather(moved), part.predictor.builder)
             kept = inputs.places
             if not len(kept):
                 continue
