@@ -212,7 +212,7 @@ def test_the_sum_over_elements_belongs_to_the_answer(extensive: bool) -> None:
         {
             m: scores(m, model, graph, targets=target, shares=s)
             for m in EXPLAINERS
-            if m in {"occlusion", "gradient", "integrated-gradients"}
+            if m in {"occlusion", "occlusion-mask", "gradient", "integrated-gradients"}
         }
         for s in (None, SHARES)
     )
@@ -220,8 +220,11 @@ def test_the_sum_over_elements_belongs_to_the_answer(extensive: bool) -> None:
     mean_without = (shares.sum() - shares) / (n - 1)
     expected = shares if extensive else shares.mean() - mean_without
     np.testing.assert_allclose(with_sum["occlusion"] - plain["occlusion"], expected, rtol=1e-9)
-    added = with_sum["integrated-gradients"] - plain["integrated-gradients"]
     size = 1 if extensive else n
+    hidden = with_sum["occlusion-mask"] - plain["occlusion-mask"]
+    unknown = 0 if extensive else SHARES[0]  # an element that is hidden is the mean one
+    np.testing.assert_allclose(hidden, (shares - unknown) / size, rtol=1e-9)
+    added = with_sum["integrated-gradients"] - plain["integrated-gradients"]
     np.testing.assert_allclose(added, (shares - shares.mean()) / size, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(with_sum["gradient"], plain["gradient"], rtol=1e-12)
 
