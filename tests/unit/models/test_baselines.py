@@ -38,6 +38,17 @@ def test_the_ridge_recovers_a_sum_over_atoms() -> None:
     torch.testing.assert_close(model(collate(graphs)).values, targets, rtol=1e-5, atol=1e-3)
 
 
+def test_the_ridge_of_an_extensive_target_recovers_what_each_atom_adds_per_atom() -> None:
+    """It is learned per atom, which is linear in shares and not in numbers of atoms."""
+    graphs = [random_graph(3 + s % 9, 2, seed=s) for s in range(60)]
+    per_element = torch.zeros(95, dtype=torch.float64)
+    per_element[[1, 6, 7, 8]] = torch.tensor([0.5, -38.0, -54.0, -75.0], dtype=torch.float64)
+    targets = torch.stack([per_element[g.atomic_numbers].mean() for g in graphs])[:, None]
+    model = RidgeModel(RidgeConfig(l2=1e-10, extensive=(True,))).double()
+    model.fit(collate(graphs), targets)
+    torch.testing.assert_close(model(collate(graphs)).values, targets, rtol=1e-5, atol=1e-3)
+
+
 def _classes(n: int = 80) -> torch.Tensor:
     """Numbers of three classes that the elements tell, with noise, and gaps."""
     batch = collate([random_graph(5 + s % 7, 2, seed=s) for s in range(n)])

@@ -1,9 +1,11 @@
 """Numbers on a row of Gaussians."""
 
+import math
+
 import pytest
 import torch
 
-from atomlens.nn.basis import GaussianBasis, ShareBasis, SignedBasis
+from atomlens.nn.basis import GaussianBasis, ShareBasis, SignedBasis, SmoothBasis
 
 SUBNORMAL = torch.finfo(torch.float32).tiny
 
@@ -62,3 +64,25 @@ def test_numbers_of_either_sign_have_their_gaussian_and_those_beyond_the_last() 
     rows = SignedBasis(8.0, 17)(torch.tensor([-20.0, -8.0, -1.0, 0.0, 8.0, 90.0]))
     assert rows.argmax(dim=1).tolist() == [0, 0, 7, 8, 16, 16]
     assert torch.equal(rows[0], rows[1])
+
+
+def test_nothing_and_the_smallest_share_are_alike_and_have_their_gaussian() -> None:
+    basis = ShareBasis(8)
+    rows = basis(torch.tensor([0.0, basis.smallest / 8, basis.smallest]))[:, 8:]
+    assert torch.equal(rows[0], rows[1])
+    assert torch.equal(rows[0], rows[2])
+    assert rows[0].argmax() == 7
+    assert rows[0, 7] > 0.5
+
+
+def test_smooth_functions_are_those_of_the_paper_and_zero_from_the_cutoff_on() -> None:
+    basis = SmoothBasis(5.0)
+    x, last = 2.0 / 5.0, math.exp(-5.0)
+    envelope = 1 - 6 * x**5 + 15 * x**4 - 10 * x**3
+    centre = last + (1 - last) * 9 / 64
+    width = (2 / 64 * (1 - last)) ** -2
+    found = basis(torch.tensor([2.0]))[0, 8]
+    assert float(found) == pytest.approx(
+        envelope * math.exp(-width * (math.exp(-2.0) - centre) ** 2), rel=1e-4
+    )
+    assert basis(torch.tensor([5.0, 6.0, 50.0])).abs().max() < 1e-5

@@ -73,6 +73,16 @@ def test_a_crystal_has_no_size(ridge: Predictor) -> None:
     )
 
 
+def test_the_largest_molecule_of_training_is_no_crystal() -> None:
+    crystals = [chain(n) for n in range(40, 50)]
+    for crystal in crystals:
+        crystal.set_cell([100, 50, 50])
+        crystal.pbc = True
+    pairs = [(atoms, float(len(atoms))) for atoms in (*map(chain, range(2, 32)), *crystals)]
+    model = train(pairs, target="y", model="mean", extensive=False)
+    assert 20 < model.record.most_atoms < 32
+
+
 @pytest.mark.parametrize("own", [0, 29], ids=["as the landmarks say", "as the record says"])
 def test_a_size_beyond_training_is_as_unlike_as_can_be(own: int) -> None:
     """Decane is as near to the training molecules of qm9, by its atoms, as nonane is."""

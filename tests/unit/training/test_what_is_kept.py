@@ -91,6 +91,9 @@ def test_a_model_knows_the_elements_of_its_training_part(table: Dataset) -> None
     known = table.structures.subset(split.train).atomic_numbers
     assert set(model.elements) == set(known.tolist())
     assert len(model.elements) < len(np.unique(table.structures.atomic_numbers))
+    least = model.record.least_shares  # metals are a third of the atoms with two fluorines
+    assert (least["F"], least["O"]) == pytest.approx((2 / 3, 1 / 2), abs=1e-3)
+    assert set(least.values()) == {0.333, 0.5, 0.667}
 
 
 def test_values_of_one_formula_calibrate_together(
