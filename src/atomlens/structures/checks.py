@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from atomlens.elements import SYMBOLS
 from atomlens.elements.naming import atom_label, symbol_of
 from atomlens.errors import StructureError
+from atomlens.structures.ase_occupancies import said_of_shared, shared_kinds
 from atomlens.structures.distance_doubts import NM_NOTICE, looks_like_nm
 from atomlens.structures.distances import (
     MINIMUM_DISTANCE,
@@ -40,6 +41,11 @@ def check_atoms(atoms: "Atoms") -> None:
     _check_elements(atoms)
     if atoms.info.get("is_formula"):
         return
+    if shared := shared_kinds(atoms):
+        raise StructureError(
+            f"{said_of_shared(shared)}, so the structure is disordered; give the CIF that it was "
+            "made from, or leave the occupancies out if it is an ordered model"
+        )
     _check_positions(atoms)
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
     check_cell(cell, pbc)

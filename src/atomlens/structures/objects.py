@@ -18,7 +18,9 @@ from atomlens.structures.arrays import (
     has_made_geometry,
     keep_maker,
     name_of,
+    warnings_of,
 )
+from atomlens.structures.ase_occupancies import OCCUPANCY, kinds_of, shared_kinds
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.distance_doubts import unused_cell
 from atomlens.structures.forms import REFUSE, DisorderChoice
@@ -32,7 +34,11 @@ from atomlens.structures.records import (
 if TYPE_CHECKING:
     from ase import Atoms
 
-from atomlens.structures.pymatgen_sites import atoms_of_pymatgen, pymatgen_symbol
+from atomlens.structures.pymatgen_sites import (
+    atoms_of_pymatgen,
+    atoms_of_sites,
+    pymatgen_symbol,
+)
 
 _FILE_INFO = "_MolFileInfo"
 """Property in which rdkit keeps the second line of a MOL file: its program."""
@@ -169,7 +175,7 @@ def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
         from ase import Atoms
 
         if isinstance(thing, Atoms):
-            return [_copy(thing)]
+            return _of_ase(thing, disorder)
         counts = _counts_of_ase(thing)
         if counts:
             return [_of_amounts(counts.items(), "")]
@@ -207,6 +213,32 @@ def _counts_of_ase(thing: Any) -> dict[str, float]:
     if isinstance(thing, Symbols):
         thing = thing.formula
     return dict(thing.count()) if isinstance(thing, Formula) else {}
+
+
+def _of_ase(atoms: "Atoms", disorder: DisorderChoice) -> "list[Atoms]":
+    """Return a copy of atoms, or the models of a crystal whose shared sites ase knows."""
+    shared, kinds = shared_kinds(atoms), kinds_of(atoms)
+    if not shared or not kinds:
+        return [_copy(atoms)]
+    sites = [
+        {str(one): float(share) for one, share in shared[kind].items()}
+        if kind in shared
+        else {s: 1.0}
+        for kind, s in zip(kinds, atoms.get_chemical_symbols(), strict=True)
+    ]
+    cell = atoms.cell.array if atoms.pbc.any() else None
+    try:
+        found = atoms_of_sites(sites, atoms.positions, cell, atoms.pbc.tolist(), disorder)
+    except StructureError as error:
+        raise StructureError(
+            f"{name_of(atoms)}: {error}; delete info[{OCCUPANCY!r}] if it is an ordered model"
+        ) from error
+    kept = {key: value for key, value in atoms.info.items() if key not in (OCCUPANCY, "warnings")}
+    for one in found:
+        one.info = {**kept, **one.info}
+        for said in warnings_of(atoms):
+            add_warning(one, said)
+    return found
 
 
 def _copy(atoms: "Atoms") -> "Atoms":

@@ -160,6 +160,12 @@ def from_text(text: str) -> "Atoms":
             f"{short(text)} reads like a SMILES, but is none ({why}); correct it, "
             "or put `formula:` in front if it is a formula"
         )
+    if others := _parts_beside_smiles(text):
+        raise StructureError(
+            f"{short(text)} reads like a SMILES, but its part {short(others[0])} is none; write "
+            "it with the bonds of a SMILES (Cl for HCl, O for water), or put `formula:` in front "
+            "if it is a formula"
+        )
     if is_several_smiles(text) or begins_with_smiles(text):
         raise StructureError(
             f"{short(text)} is a SMILES and more, or an odd formula; give one at a time, or put "
@@ -234,6 +240,16 @@ def begins_with_smiles(text: str) -> bool:
     """Say whether the first of several words is a SMILES that nobody writes as a formula."""
     words = text.split()
     return len(words) > 1 and is_smiles(words[0]) and not _is_plausible_formula(words[0])
+
+
+def _parts_beside_smiles(text: str) -> list[str]:
+    """Return the parts of a formula beside one that only a SMILES writes so: HCl of ``CCN.HCl``."""
+    parts = text.split(".")
+    if len(parts) < 2 or not is_formula(text):
+        return []
+    others = [part for part in parts if not is_smiles(part)]
+    own = [part for part in parts if part not in others and not _is_plausible_formula(part)]
+    return others if own else []
 
 
 def _is_meant_as_smiles(text: str) -> bool:

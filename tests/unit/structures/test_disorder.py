@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
@@ -49,6 +50,41 @@ def test_majority_takes_the_species_of_the_largest_share_and_says_so(tmp_path: P
         (atoms,) = read(alloy(tmp_path), disorder="majority")
     assert atoms.get_chemical_formula() == "Ni4"
     assert atoms.info["disorder"] == "majority"
+
+
+@pytest.mark.parametrize("share", [0.75, 1.0])
+def test_what_ase_reads_of_a_disordered_cif_is_disordered_too(share: float, tmp_path: Path) -> None:
+    path = alloy(tmp_path)
+    if share == 1.0:  # a place that is empty in part
+        path = written(tmp_path, path.read_text().replace("Al Al 0 0 0 0.25\n", ""))
+    own = ase.io.read(path)
+    assert own.info["occupancy"]
+    (failure,) = read_structures(own).failures
+    assert "occupied by 0.75 Ni" in failure.message
+    assert "delete info['occupancy']" in failure.message
+    drawn = models(own, disorder="enumerate", n_models=4)
+    assert {a.get_chemical_formula() for a in drawn} == {"AlNi3" if share < 1 else "Ni3"}
+    assert len(models(own * 2, disorder="majority")[0]) == 32
+
+
+def test_files_that_keep_the_occupancies_of_ase_are_refused(tmp_path: Path) -> None:
+    own = ase.io.read(alloy(tmp_path))
+    for name in ("x.extxyz", "x.traj"):  # the second without the kinds of the atoms
+        own.write(tmp_path / name)
+        (failure,) = read_structures(tmp_path / name).failures
+        assert "occupied by 0.75 Ni, 0.25 Al" in failure.message
+
+
+def test_atoms_of_ase_that_are_whole_or_were_ordered_are_taken(tmp_path: Path) -> None:
+    whole = HEADER.format(a=3.57, group="F m -3 m") + "Ni Ni 0 0 0 1\n"
+    assert len(models(ase.io.read(written(tmp_path, whole)))[0]) == 4
+    own = ase.io.read(alloy(tmp_path))
+    own.symbols[0] = "Al"
+    assert models(own)[0].get_chemical_formula() == "AlNi3"
+    own.write(tmp_path / "x.traj")
+    assert models(tmp_path / "x.traj")[0].get_chemical_formula() == "AlNi3"
+    del own.info["occupancy"]
+    assert models(own)[0].get_chemical_formula() == "AlNi3"
 
 
 def test_a_type_symbol_that_mixes_species_is_a_shared_site(tmp_path: Path) -> None:

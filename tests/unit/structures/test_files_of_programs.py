@@ -37,6 +37,10 @@ SALTS = {
     "b.gen": GEN.replace("2 F", "2 S").replace(".5 .5 .5", "2.82 2.82 2.82"),
     "a.pwi": PWI,
     "b.pwi": ALAT,
+    "d.xsf": "# of XCrySDen\n" + XSF.replace("\n17", " # sodium\n17"),
+    "c.gen": "# of DFTB+\n" + GEN.replace("2 F", "2 f"),
+    "c.pwi": PWI.replace("ATOMIC_", "atomic_").replace("CELL_PARAMETERS", "\ncell_parameters"),
+    "d.pwi": "\n\n".join(PWI.split("\n")),
 }
 
 
@@ -52,6 +56,7 @@ def test_rock_salt_is_the_same_in_every_format_and_unit(name: str, tmp_path: Pat
 
 MOLECULES = {
     "a.xsf": "ATOMS\n8 0 0 0\n1 .96 0 0\n1 -.24 .93 0\n",
+    "b.xsf": "MOLECULE\nATOMS\n8 0 0 0\n1 .96 0 0\n1 -.24 .93 0\n",
     "a.gen": "3 C\nO H\n1 1 0 0 0\n2 2 .96 0 0\n3 2 -.24 .93 0\n",
 }
 
@@ -223,3 +228,30 @@ def test_what_pw_x_is_told_besides_is_told(setting: str, words: str, tmp_path: P
     with quiet():
         (atoms,) = read_structures(tmp_path / "a.pwi").structures
     assert words in "; ".join(warnings_of(atoms))
+
+
+def test_geometries_that_follow_each_other_are_all_read(tmp_path: Path) -> None:
+    (tmp_path / "a.gen").write_text(GEN + GEN.replace("2 F", "2 S").replace(".5", "2.82"))
+    found = read_structures(tmp_path / "a.gen").structures
+    assert [atoms.get_distance(0, 1, mic=True) for atoms in found] == pytest.approx([2.82, 2.82])
+
+
+@pytest.mark.parametrize("second", ["2 F\nNa Cl\n1 1 0 0 0\n2 2 .5 .5 .5\n", "3" + GEN[1:]])
+def test_a_geometry_that_breaks_off_does_not_take_the_one_before_it(
+    second: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.gen").write_text(GEN + second)
+    found = read_structures(tmp_path / "a.gen")
+    assert (len(found.structures), len(found.failures)) == (1, 1)
+
+
+FRAME = XSF[XSF.index("PRIMCOORD") :]
+
+
+@pytest.mark.parametrize("head", ["", "ANIMSTEPS 1\n", "ANIMSTEPS 3\n"])
+def test_frames_that_are_not_announced_are_not_left_out(head: str, tmp_path: Path) -> None:
+    (tmp_path / "a.axsf").write_text(head + XSF + FRAME)
+    (failure,) = read_structures(tmp_path / "a.axsf").failures
+    assert "it has 2 frames, and" in failure.message
+    (tmp_path / "a.axsf").write_text("ANIMSTEPS 2\n" + XSF + FRAME)
+    assert len(read_structures(tmp_path / "a.axsf").structures) == 2

@@ -285,6 +285,10 @@ def test_any_text_gives_a_structure_or_one_sentence(
         ("LFQSCWFLJHTTHZ-UHFFFAOYSA-N", "keys of InChIs"),
         ("64-17-5", "not looked up"),
         ("mp-149", "not looked up"),
+        ("CCN.HCl", "its part 'HCl' is none"),
+        ("CCO.[HCl]", "its part '\\[HCl\\]' is none"),
+        ("CCO.H2O", "its part 'H2O' is none"),
+        ("Fe2\u041e3", "cyrillic capital letter o"),
     ],
 )
 def test_what_is_neither_smiles_nor_formula_is_not_read_as_one(text: str, why: str) -> None:

@@ -92,26 +92,58 @@ def _arrays_in(item: Any) -> Iterator[Any]:
 
 def read_xsf(text: str) -> list[Entry]:
     """Return one entry a frame of an XSF file of XCrySDen; its grids are not read."""
-    lines = text.split("\n")
-    for at, line in enumerate(lines):
-        if line.strip().upper().startswith("PRIMCOORD") and at + 1 < len(lines):
+    lines = [re.sub(r"#.*|^\s*MOLECULE\s*$", "", line) for line in text.split("\n")]
+    heads = [line.strip().upper() for line in lines]
+    for at, head in enumerate(heads):
+        if head.startswith("PRIMCOORD") and at + 1 < len(lines):
             n = re.match(r"\s*(\d+)", lines[at + 1])
             _agree("PRIMCOORD", n, _rows_of_atoms(lines[at + 2 :], r"\s*\w+"), at + 2)
-    return _through_ase(text, "xsf", ":")
+    steps = next((m for head in heads if (m := re.match(r"ANIMSTEPS\s+(\d+)", head))), None)
+    n_said = int(steps[1]) if steps else 1
+    n_frames = sum(bool(re.match(r"(PRIMCOORD|ATOMS)\b", head)) for head in heads)
+    if n_frames not in (0, n_said):
+        said_by = f"ANIMSTEPS says {n_said}" if steps else "there is no ANIMSTEPS"
+        raise StructureError(
+            f"it has {counted(n_frames, 'frame')}, and {said_by}; correct the line ANIMSTEPS"
+        )
+    return _through_ase("\n".join(lines), "xsf", ":")
 
 
 def read_gen(text: str) -> list[Entry]:
-    """Return the structure of a GEN file of DFTB+."""
-    lines = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
-    kind = re.match(r"\s*\d+\s+([A-Za-z])", lines[0])
-    if kind and kind[1].upper() == "H":
+    """Return one entry a geometry of a GEN file of DFTB+, which may append them to each other."""
+    filled = [
+        (number, line)
+        for number, line in enumerate(text.split("\n"), start=1)
+        if line.partition("#")[0].strip()
+    ]
+    entries: list[Entry] = []
+    while filled:
+        try:
+            end = _end_of_geometry(filled)
+        except StructureError as error:
+            if not entries:
+                raise
+            return [*entries, Entry("", None, str(error))]
+        own = "\n".join([*(line for _, line in filled[:end]), ""])
+        own = re.sub(r"^(\s*\d+\s+)([a-z])", lambda m: m[1] + m[2].upper(), own)
+        entries.append(attempt("", lambda own=own: _one_through_ase(own, "gen"), "geometry"))  # type: ignore[misc]
+        filled = filled[end:]
+    return entries
+
+
+def _end_of_geometry(filled: Sequence[tuple[int, str]]) -> int:
+    """Return how many lines the first geometry of a GEN file has; each has its number beside it."""
+    head = re.match(r"\s*(\d+)\s+([A-Za-z])", filled[0][1])
+    kind = head[2].upper() if head else ""
+    if kind == "H":
         raise StructureError("it is a helix (kind H), which is not read; convert it to a supercell")
-    names = lines[1].split() if len(lines) > 1 else []
+    names = filled[1][1].split() if len(filled) > 1 else []
     unknown = next((name for name in names if name not in SYMBOLS[1:]), None)
     if unknown:
-        raise StructureError(f"line 2: {short(unknown)} is not an element; correct it")
-    _agree("The first line", re.match(r"\s*(\d+)", lines[0]), _rows_of_atoms(lines[2:]), 1)
-    return _through_ase(text, "gen", ":")
+        raise StructureError(f"line {filled[1][0]}: {short(unknown)} is not an element; correct it")
+    rows = _rows_of_atoms([line for _, line in filled[2:]])
+    _agree("The first line", re.match(r"\s*(\d+)", filled[0][1]), rows, filled[0][0])
+    return 2 + rows + (4 if kind in ("S", "F") else 0)
 
 
 def read_espresso(text: str) -> list[Entry]:
@@ -171,9 +203,10 @@ def _as_ase_reads(text: str) -> str:
     """
     from ase.units import Bohr
 
-    lines = (line for line in text.split("\n") if not re.match(r"\s*[!#]", line))
+    lines = (line for line in text.split("\n") if re.match(r"\s*[^\s!#]", line))
     plain = re.sub(r"!.*", "", "\n".join(lines))
     plain = re.sub(r"(?<=[\d.])[dD](?=[-+]?\d)", "e", plain)
+    plain = re.sub(_CARD, lambda card: card[0].upper(), plain)
     if re.search(r"celldm\s*\(\s*1\s*\)", plain, re.IGNORECASE):
         return plain
     return re.sub(
@@ -184,6 +217,7 @@ def _as_ase_reads(text: str) -> str:
     )
 
 
+_CARD = r"(?im)^\s*(?:ATOMIC_(?:SPECIES|POSITIONS)|CELL_PARAMETERS|K_POINTS)\b"
 _OF_POTENTIAL = re.compile(r"(?:.*/)?([A-Za-z]{1,2})[._-]")
 
 
@@ -366,6 +400,13 @@ def _agree(where: str, said: re.Match[str] | None, n: int, line: int = 0) -> Non
         raise StructureError(
             f"{where}{place} says {said[1]} atoms, and {n} follow; correct the one that is wrong"
         )
+
+
+def _one_through_ase(text: str, format_name: str) -> "Atoms":
+    from ase.io import read
+
+    found: Atoms = read(StringIO(text), format=format_name)
+    return _taken(found)
 
 
 def _through_ase(text: str, format_name: str, index: str | int = 0) -> list[Entry]:

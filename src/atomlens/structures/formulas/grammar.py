@@ -1,6 +1,7 @@
 """One part of a formula, symbol by symbol: elements, amounts, brackets."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NoReturn
@@ -100,6 +101,9 @@ def has_thirds(part: str) -> bool:
 
 
 def _unexpected(sign: str) -> str:
+    name = unicodedata.name(sign, "").lower()
+    if name.startswith(("cyrillic", "greek")):
+        return f"{sign!r} is a letter of another alphabet ({name}); write the Latin one"
     if sign.islower():
         return f"{sign!r} is neither an element (they begin with a capital) nor a number"
     if sign in "+-":
