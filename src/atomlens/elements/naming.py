@@ -1,5 +1,6 @@
 """What elements, atoms and formulas are called."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,8 @@ def chemical_formula(atomic_numbers: NDArray[Any]) -> str:
     else goes from electropositive to electronegative; of acids and hydroxides hydrogen is next to
     the metals.
     """
-    numbers, counts = np.unique(np.asarray(atomic_numbers, dtype=np.int64), return_counts=True)
-    pairs = zip(numbers.tolist(), counts.tolist(), strict=True)
-    return formula_of({symbol_of(z): float(n) for z, n in pairs})
+    counts = Counter(np.asarray(atomic_numbers, dtype=np.int64).tolist())
+    return formula_of({symbol_of(z): float(counts[z]) for z in sorted(counts)})
 
 
 def amounts_in(numbers: NDArray[Any], shares: NDArray[np.float64]) -> dict[str, float]:

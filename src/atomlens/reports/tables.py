@@ -182,8 +182,16 @@ def column_names(records: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(name for record in records for name in record))
 
 
+_PLAIN = frozenset((str, int, bool))
+"""Types of what JSON holds as it is; those that are made of them, as of numpy, are others."""
+
+
 def plain(value: Any) -> Any:
     """Return what JSON can hold: numpy values as numbers and lists, NaN and infinity as None."""
+    if value is None or type(value) in _PLAIN:  # most cells
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, np.ndarray):
         return [plain(item) for item in value.tolist()]
     if isinstance(value, np.generic):

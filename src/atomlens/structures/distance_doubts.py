@@ -71,6 +71,10 @@ _NO_BOND, _BOND_IN_BOHR = 1.35, 2.3
 _GASES = (2, 10, 18, 36, 54, 86)
 
 
+LEAST_RADII = _NEAREST * COVALENT_RADII
+LEAST_RADII[2:] = np.maximum(LEAST_RADII[2:], _HEAVY)
+
+
 def nothing_to_doubt(atoms: "Atoms") -> bool:
     """Say at little cost that no distance of a crystal is odd; False: perhaps one is.
 
@@ -139,8 +143,8 @@ def doubtful_distance(atoms: "Atoms") -> str:
 
 def _least_radii(numbers: NDArray[np.int_]) -> NDArray[np.float64]:
     """(n_atoms,) Å; atoms nearer than the sum of two of these are doubted."""
-    least: NDArray[np.float64] = _NEAREST * COVALENT_RADII[numbers]
-    return np.where(numbers > 1, np.maximum(least, _HEAVY), least)
+    found: NDArray[np.float64] = LEAST_RADII[numbers]
+    return found
 
 
 def doubts_unit(warnings: Iterable[str]) -> bool:

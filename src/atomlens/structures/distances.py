@@ -175,12 +175,12 @@ def nearness_of(
 
     if radii is not None and pbc.all() and 0 < len(positions) <= FEW_ATOMS:
         heights, inverse = heights_and_inverse(cell)
-        far, least = _a_little_more(distance), _a_little_more(SHORTEST_BOND)
+        far, least = a_little_more(distance), a_little_more(SHORTEST_BOND)
         if not (heights.min() * _MOST_IMAGES_ALONG > far and abs(positions.sum()) < math.inf):
             return 2
         compiled = worth_compiling(nearness_in_cell, len(positions) ** 2, _PLAIN_PAIRS)
         few = nearness_in_cell if compiled else plain(nearness_in_cell)
-        found = int(few(positions, cell, inverse, heights, far, _a_little_more(radii), least))
+        found = int(few(positions, cell, inverse, heights, far, a_little_more(radii), least))
         if found < 2:
             _last_apart[0] = content, distance if found == 0 else SHORTEST_BOND
         return found
@@ -188,8 +188,8 @@ def nearness_of(
     if laid is None:
         return 2
     points, basis, heights, own, _ = laid
-    far, least = _a_little_more(distance), _a_little_more(SHORTEST_BOND)
-    own = own if radii is None else _a_little_more(own)
+    far, least = a_little_more(distance), a_little_more(SHORTEST_BOND)
+    own = own if radii is None else a_little_more(own)
     loop = nearness if worth_compiling(nearness, len(points), _PLAIN_POINTS) else plain(nearness)
     found = int(loop(points, basis, pbc, far / heights, far, own, least, _NO_COUNTS))
     if found < 2:
@@ -220,8 +220,8 @@ def have_others_near(
 
     if not worth_compiling(nearness, len(points), _PLAIN_POINTS):
         return False
-    counts, far = np.zeros(len(points), dtype=np.int64), _a_little_more(distance)
-    nearness(points, basis, pbc, far / heights, far, _a_little_less(own), 0.0, counts)
+    counts, far = np.zeros(len(points), dtype=np.int64), a_little_more(distance)
+    nearness(points, basis, pbc, far / heights, far, a_little_less(own), 0.0, counts)
     counts[order] = counts.copy()
     return bool(counts[chosen].min() >= least)
 
@@ -290,11 +290,11 @@ def _repeated(
     )
 
 
-def _a_little_more(distance: Any) -> Any:
+def a_little_more(distance: Any) -> Any:
     return distance * (1 + 1e-6) + 1e-9
 
 
-def _a_little_less(distance: Any) -> Any:
+def a_little_less(distance: Any) -> Any:
     return distance * (1 - 1e-6) - 1e-9
 
 

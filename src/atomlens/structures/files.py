@@ -225,7 +225,14 @@ def files_in(
 def _left(place: Path, names: list[str], leave_out: frozenset[Path]) -> list[Path]:
     """Return the paths of what is neither hidden nor left out."""
     paths = [place / name for name in names if not name.startswith(".")]
-    return [path for path in paths if path.resolve() not in leave_out] if leave_out else paths
+    if not leave_out:
+        return paths
+    here = place.resolve()
+    return [
+        path
+        for path in paths
+        if (path.resolve() if os.path.islink(path) else here / path.name) not in leave_out
+    ]
 
 
 def read_file(path: Path, disorder: DisorderChoice = REFUSE) -> list[Entry]:
@@ -359,16 +366,25 @@ def decoded(content: bytes) -> str:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = content.decode("latin-1")
+    if wide is not None or len(content.translate(None, _CONTROLS)) < len(content):
+        text = _without_controls(text, r"\x00-\x08\x0e-\x1f" + ("" if wide is None else r"\ufffd"))
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2212", "-")
+
+
+_CONTROLS = bytes((*range(9), *range(14, 32)))
+
+
+def _without_controls(text: str, odd: str) -> str:
+    """Return a text without the end that DOS marked; refuse one with too many odd letters."""
     body = text.rstrip("\x1a\0 \t\r\n")
-    if "\x1a" in text[len(body) :]:  # how DOS marked the end of a file
+    if "\x1a" in text[len(body) :]:
         text = f"{body}\n"
     head = text[:10_000]
-    odd = r"[\x00-\x08\x0e-\x1f]" if wide is None else r"[\x00-\x08\x0e-\x1f\ufffd]"
-    if len(re.findall(odd, head)) > 0.01 * len(head) or "\0" in text:
+    if len(re.findall(f"[{odd}]", head)) > 0.01 * len(head) or "\0" in text:
         raise StructureError(
             "it holds binary data where text is expected; get a correct copy of the file"
         )
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2212", "-")
+    return text
 
 
 _MAGIC = (

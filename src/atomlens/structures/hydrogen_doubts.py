@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 _CARBON = 6
-_BONDED = 1.25
+BONDED = 1.25
 """Sums of covalent radii."""
 _SINGLE = 0.93
 """Sums of covalent radii; an end of a molecule that is no CH3 is nearer: CO, CS, isocyanides."""
@@ -51,7 +51,7 @@ def absent_hydrogens(atoms: "Atoms") -> str:
         return ""
     if any("hydrogen" in said for said in warnings_of(atoms)):
         return ""
-    radii, cell = _BONDED * COVALENT_RADII[atoms.numbers], np.asarray(atoms.cell[:], dtype=float)
+    radii, cell = BONDED * COVALENT_RADII[atoms.numbers], np.asarray(atoms.cell[:], dtype=float)
     if have_others_near(atoms.positions, cell, atoms.pbc, radii, carbons, 3):
         return ""
     pairs = _bonded_pairs(atoms, radii, cell)

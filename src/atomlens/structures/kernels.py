@@ -123,6 +123,114 @@ def nearness_in_cell(
     return found
 
 
+@entry_point
+def plainly_sound(
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+    numbers: NDArray[np.int64],
+    least: NDArray[np.float64],
+    contact: NDArray[np.float64],
+    bonded: NDArray[np.float64],
+    shortest: float,
+    longest: float,
+    work: NDArray[np.float64],
+    counts: NDArray[np.int64],
+) -> int:
+    """Return 1 if no distance of a crystal is odd, 2 if no carbon lacks a neighbour either.
+
+    0: perhaps one is odd. Distances are odd if two atoms are nearer than the sum of their ``least``
+    radii or than ``shortest``, if an atom has no other within ``longest``, or if no two touch. A
+    carbon lacks none if three others are within the sum of their ``bonded`` radii. All pairs are
+    looked at, so it is for cells of few atoms.
+
+    Args:
+        positions: (n, 3) Å, finite.
+        cell: (3, 3) rows are lattice vectors, Å.
+        numbers: (n,) elements.
+        least: (n_elements,) Å.
+        contact: (n_elements,) Å; two atoms touch within the sum of theirs.
+        bonded: (n_elements,) Å.
+        shortest: Å.
+        longest: Å.
+        work: (4, 3) to work in.
+        counts: (2, n) zeros, to count in.
+    """
+    n, heights = positions.shape[0], work[3]
+    if not _invert(cell, work):
+        return 0
+    reach = shortest
+    for i in range(n):
+        reach = max(reach, 2.0 * least[numbers[i]])
+    for k in range(3):
+        if not 10.0 * heights[k] > reach:
+            return 0
+    ra, rb, rc = reach / heights[0], reach / heights[1], reach / heights[2]
+    repeat = math.inf
+    for k in range(3):
+        repeat = min(repeat, math.sqrt(_product(cell, k, k)))
+    touching, alone = False, repeat >= longest
+    for i in range(n):
+        if repeat < min(longest, 2.0 * contact[numbers[i]]):
+            touching = True
+        for j in range(i, n):
+            x = positions[j, 0] - positions[i, 0]
+            y = positions[j, 1] - positions[i, 1]
+            z = positions[j, 2] - positions[i, 2]
+            fa = x * work[0, 0] + y * work[1, 0] + z * work[2, 0]
+            fb = x * work[0, 1] + y * work[1, 1] + z * work[2, 1]
+            fc = x * work[0, 2] + y * work[1, 2] + z * work[2, 2]
+            too_near = max(shortest, least[numbers[i]] + least[numbers[j]]) ** 2
+            for a in range(math.ceil(-ra - fa), math.floor(ra - fa) + 1):
+                for b in range(math.ceil(-rb - fb), math.floor(rb - fb) + 1):
+                    for c in range(math.ceil(-rc - fc), math.floor(rc - fc) + 1):
+                        if i == j and a == 0 and b == 0 and c == 0:
+                            continue
+                        u = x + a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
+                        v = y + a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
+                        w = z + a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
+                        if u * u + v * v + w * w <= too_near:
+                            return 0
+            if i == j:
+                continue
+            fa -= math.floor(fa + 0.5)  # one of the nearest images
+            fb -= math.floor(fb + 0.5)
+            fc -= math.floor(fc + 0.5)
+            u = fa * cell[0, 0] + fb * cell[1, 0] + fc * cell[2, 0]
+            v = fa * cell[0, 1] + fb * cell[1, 1] + fc * cell[2, 1]
+            w = fa * cell[0, 2] + fb * cell[1, 2] + fc * cell[2, 2]
+            apart = math.sqrt(u * u + v * v + w * w)
+            if apart < longest:
+                counts[0, i] += 1
+                counts[0, j] += 1
+                if apart < contact[numbers[i]] + contact[numbers[j]]:
+                    touching = True
+                if apart < bonded[numbers[i]] + bonded[numbers[j]]:
+                    counts[1, i] += 1
+                    counts[1, j] += 1
+    found = 2
+    for i in range(n):
+        if alone and n > 1 and counts[0, i] == 0:
+            return 0
+        if numbers[i] == 6 and counts[1, i] < 3:
+            found = 1
+    return found if touching else 0
+
+
+@compiled
+def _invert(cell: NDArray[np.float64], work: NDArray[np.float64]) -> bool:
+    """Put the inverse of a cell and its heights into the rows of (4, 3); False if it is flat."""
+    for k in range(3):
+        p, q = cell[(k + 1) % 3], cell[(k + 2) % 3]
+        x, y, z = p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]
+        volume = cell[k, 0] * x + cell[k, 1] * y + cell[k, 2] * z
+        area = math.sqrt(x * x + y * y + z * z)
+        if volume == 0.0 or area == 0.0:
+            return False
+        work[0, k], work[1, k], work[2, k] = x / volume, y / volume, z / volume
+        work[3, k] = abs(volume) / area
+    return True
+
+
 @kept(nogil=True, error_model="numpy", _nrt=False)
 def images_of(
     fractional: NDArray[np.float64],

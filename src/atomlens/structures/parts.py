@@ -103,6 +103,9 @@ def pick_of(text: str) -> Pick | None:
     return Pick(path, choice) if os.path.isfile(path) or kind_of(path) is not None else None
 
 
+_IN_PARTS = ("XYZ", "ase database")
+
+
 def parts_of(path: Path) -> Iterator[FilePart] | None:
     """Return the parts of a long file; None for one that is read in one go, as most are.
 
@@ -110,7 +113,9 @@ def parts_of(path: Path) -> Iterator[FilePart] | None:
     """
     with suppress(OSError, ValueError):
         kind = kind_of(path)
-        if kind is None or path.suffix.lower() in PACKED or not path.is_file():
+        if kind is None or kind.label not in _IN_PARTS or path.suffix.lower() in PACKED:
+            return None
+        if not path.is_file():
             return None
         if path.stat().st_size < _LONG:
             return None

@@ -203,6 +203,9 @@ def refuse_elements(inputs: Inputs, model: PropertyModel) -> Inputs:
     """Return the inputs without structures whose elements the model has no vector for."""
     known = model.knows_elements().numpy()
     n_elements = len(known)
+    numbers = np.unique(inputs.structures.atomic_numbers)
+    if numbers.max(initial=0) < n_elements and known[numbers].all():
+        return inputs
     bad, messages = [], []
     for index, structure in enumerate(inputs.structures):
         beyond = np.unique(structure.atomic_numbers[structure.atomic_numbers >= n_elements])

@@ -9,27 +9,35 @@ alone refuses and warns. What is built here has the same bits as what is built t
 
 import math
 import re
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from fractions import Fraction
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.elements import ATOMIC_NUMBERS
+from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.machine import compiler, worth_compiling
 from atomlens.structures.cif.cell import CELL_TAGS, vectors
 from atomlens.structures.cif.elements import contradicted, element_of, hydrogens_of_name
-from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit, weigh
+from atomlens.structures.cif.evidence import agrees, is_part_of_a_unit, units_in_cell, weigh
 from atomlens.structures.cif.operations import ROUNDED_TOLERANCE, SITE_TOLERANCE, Operations
 from atomlens.structures.cif.sites import MULTIPLICITY_TAGS
 from atomlens.structures.cif.space_groups import SYMMETRY_TAGS
 from atomlens.structures.cif.symmetry import only_reading
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.cif.values import column, formula_amounts, known, last_digit, number
-from atomlens.structures.distance_doubts import nothing_to_doubt
-from atomlens.structures.hydrogen_doubts import absent_hydrogens
-from atomlens.structures.kernels import images_of
+from atomlens.structures.distance_doubts import LEAST_RADII, contact_radii, nothing_to_doubt
+from atomlens.structures.distances import (
+    LONGEST_TO_A_NEIGHBOUR,
+    SHORTEST_BOND,
+    a_little_less,
+    a_little_more,
+)
+from atomlens.structures.hydrogen_doubts import BONDED, absent_hydrogens
+from atomlens.structures.kernels import images_of, plainly_sound
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -44,7 +52,14 @@ _OF_SITES = (
     "_atom_site_disorder_group",
     "_atom_site_disorder_assembly",
 )
+_WEIGHED = (
+    "_chemical_formula_weight",
+    "_exptl_crystal_density_diffrn",
+    "_exptl_crystal_density_meas",
+    "_exptl_crystal_f_000",
+)
 _SAID = (
+    *_WEIGHED,
     "_cell_volume",
     "_cell_formula_units_z",
     "_chemical_formula_sum",
@@ -52,10 +67,6 @@ _SAID = (
     "_chemical_formula_moiety",
     "_chemical_formula_iupac",
     "_chemical_formula_analytical",
-    "_chemical_formula_weight",
-    "_exptl_crystal_density_diffrn",
-    "_exptl_crystal_density_meas",
-    "_exptl_crystal_f_000",
 )
 _WITHOUT_MEANING = (
     "_symmetry_equiv_pos_site_id",
@@ -97,6 +108,10 @@ _MOST_IMAGES = 20_000
 """Larger cells take their time anyway."""
 _PLAIN_IMAGES = 10_000
 """As many images are made before compiling the loop pays."""
+_FEW = 100
+"""Atoms, all pairs of which are looked at in less time than it takes to sort them."""
+_PLAIN_PAIRS = 20_000
+"""As many pairs are looked at in another way before compiling their loop pays."""
 _FAR = 1.9
 """Cells; coordinates that reach farther may be lengths."""
 _FLAT = 0.01
@@ -158,7 +173,35 @@ def _built(tags: Tags, operations: Operations) -> "Atoms | None":
     numbers = np.array([ATOMIC_NUMBERS[symbol] for symbol in listed.symbols])[images.sites]
     positions = np.dot(images.positions, cell)
     atoms = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=True)
-    return atoms if nothing_to_doubt(atoms) and not absent_hydrogens(atoms) else None
+    return atoms if _is_sound(atoms, numbers, positions, cell) else None
+
+
+def _is_sound(
+    atoms: "Atoms",
+    numbers: NDArray[np.int64],
+    positions: NDArray[np.float64],
+    cell: NDArray[np.float64],
+) -> bool:
+    """Say whether no distance is odd and no carbon lacks hydrogens, as a loop proves of most."""
+    n, proven = len(numbers), 0
+    if n <= _FEW and worth_compiling(plainly_sound, n * n, _PLAIN_PAIRS):
+        work, counts = np.empty((4, 3)), np.zeros((2, n), np.int64)
+        proven = plainly_sound(positions, cell, numbers, *_limits(), work, counts)
+    if proven == 2:
+        return True
+    return (proven == 1 or nothing_to_doubt(atoms)) and not absent_hydrogens(atoms)
+
+
+@cache
+def _limits() -> tuple[Any, ...]:
+    """Return the radii and lengths that `plainly_sound` takes; all are safe of rounding."""
+    return (
+        a_little_more(LEAST_RADII),
+        a_little_less(contact_radii()),
+        a_little_less(BONDED * COVALENT_RADII),
+        a_little_more(SHORTEST_BOND),
+        a_little_less(LONGEST_TO_A_NEIGHBOUR),
+    )
 
 
 def _cell(tags: Tags) -> NDArray[np.float64] | None:
@@ -168,7 +211,7 @@ def _cell(tags: Tags) -> NDArray[np.float64] | None:
     if len(given) < 6:
         return None
     cell = vectors(*given)
-    heights = (cell[0, 0], cell[1, 1], cell[2, 2])  # a height is at least two sines times these
+    heights = cell.diagonal().tolist()  # a height is at least two sines times these
     if not (min(heights) > _FLAT * max(given[:3]) and min(given) > 1.5 and max(given) < 1e4):
         return None
     said, ours = number(*column(tags, "_cell_volume")[:1]), math.prod(heights)
@@ -267,7 +310,7 @@ def _images(
         return None
     rounding = np.zeros((n_sites, 3))
     if n_operations > 1:
-        rounding = np.array([[last_digit(x) for x in one] for one in listed.texts]).T.copy()
+        rounding = np.array([list(map(_last_digit, one)) for one in listed.texts]).T.copy()
     positions, sites = np.empty((n + 2, 3)), np.empty(n, np.int64)
     counts = np.empty(n_sites, np.int64)
     n_found = images_of(
@@ -285,6 +328,9 @@ def _images(
     return None if n_found < 1 else _Images(positions[:n_found], sites[:n_found], counts)
 
 
+_last_digit = lru_cache(maxsize=4096)(last_digit)
+
+
 def _multiplicities(tags: Tags, n: int) -> NDArray[np.float64] | None:
     """(n,) what the file gives, NaN where it gives none; None where it gives something odd."""
     values = column(tags, *MULTIPLICITY_TAGS)
@@ -300,10 +346,28 @@ def _agrees(
     tags: Tags, counts: dict[str, float], cell: NDArray[np.float64], n_operations: int
 ) -> bool:
     """Say whether nothing else that the file says speaks against its atoms."""
+    amounts = formula_amounts(tags)
+    if _is_exactly(counts, amounts, tags):
+        return True
     volume = float(cell[0, 0] * cell[1, 1] * cell[2, 2])
     if weigh(tags, counts, volume, n_operations=n_operations).contradicts:
         return False
-    amounts = formula_amounts(tags)
     if not amounts:
         return True
     return agrees(counts, amounts) and not is_part_of_a_unit(sum(counts.values()), amounts, tags)
+
+
+def _is_exactly(counts: dict[str, float], amounts: dict[str, Fraction], tags: Tags) -> bool:
+    """Say whether the atoms are Z sum formulas, or the sum formula of a whole cell beside Z.
+
+    Nothing that `weigh` looks at speaks against them then, where the file says no masses.
+    """
+    units = units_in_cell(tags)
+    if units is None or not amounts or any(tag in tags for tag in _WEIGHED):
+        return False
+    if any(amount.denominator != 1 for amount in amounts.values()):
+        return False
+    said = {symbol: amount.numerator for symbol, amount in amounts.items()}
+    if counts == said:
+        return all(n % round(units) == 0 for n in said.values())
+    return counts == {symbol: units * n for symbol, n in said.items()}

@@ -8,6 +8,7 @@ quotes (``_symmetry_space_group_name_H-M P 21``), and tags in front of the first
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from atomlens.errors import StructureError
@@ -43,6 +44,15 @@ def read_tags(text: str) -> list[tuple[str, Tags]]:
 
     Raises StructureError, with the line, where the text breaks off or breaks the rules.
     """
+    try:
+        reader = _loop_by_loop(text)
+    except StructureError:
+        reader = None
+    reader = reader or _line_by_line(text)  # which knows the line of what is wrong
+    return [(name, tags) for name, tags in reader.blocks if tags]
+
+
+def _line_by_line(text: str) -> "_Reader":
     reader = _Reader()
     for line in _lines(text):
         if reader.rows and _is_value(line[1][0]):
@@ -52,7 +62,74 @@ def read_tags(text: str) -> list[tuple[str, Tags]]:
     reader.end_loop()
     if reader.tag:
         raise StructureError(f"the file breaks off after {reader.tag}; get a complete copy")
-    return [(name, tags) for name, tags in reader.blocks if tags]
+    return reader
+
+
+_LOOP = "\nloop_\n"
+_PAIR = re.compile(
+    r"^[ \t]*(_[^\s'\"#]+)[ \t]+"
+    r"(?:'([^'\"#\n]*)'|((?!(?i:data|global|loop|save|stop)_)[^\s'\"#_][^\s'\"#]*))[ \t]*$",
+    re.MULTILINE,
+)
+"""A line with a tag and its value."""
+_HEADING = re.compile(r"(?:[ \t]*_[^\s'\"#]+[ \t]*\n)+")
+_OF_SYMMETRY = re.compile(r"[ \t]*_(?:symmetry_equiv|space_group_symop)_", re.IGNORECASE)
+
+
+def _loop_by_loop(text: str) -> "_Reader | None":
+    """Read a text of one data block as most programs write it; None of any other.
+
+    Lines of a tag and its value come first, then loops, whose rows are split all at once where no
+    letter in them means anything else than itself. What is found is what `_line_by_line` finds.
+    """
+    first, *loops = text.split(_LOOP)
+    if not loops or ";" in (text[:1], *(part[:1] for part in loops)) or "\n;" in text:
+        return None
+    before, mark, pairs = first.partition("\n_")
+    found = _PAIR.findall(mark[1:] + pairs)
+    if len(found) == first.count("\n", len(before)) and "loop_" not in before.lower():
+        reader = _line_by_line(before)
+        for tag, quoted, word in found:
+            reader.store(_tag_of(tag), quoted or word, 0)
+    else:
+        reader = _line_by_line(first)
+    for loop in loops:
+        heading = _HEADING.match(loop)
+        names = _names_of(heading[0]) if heading else ("_xyz",)
+        rows = loop[heading.end() :] if heading else loop
+        if "_" in rows or "'" in rows or '"' in rows or "#" in rows or names[-1].endswith("_xyz"):
+            read = _known_loop if _OF_SYMMETRY.match(loop) else _one_loop
+            columns = read(loop)
+            if columns is None:
+                return None
+            for tag, value in columns.items():
+                reader.store(tag, value.copy() if isinstance(value, list) else value, 0)
+            continue
+        words, n = rows.split(), len(names)
+        if len(words) % n:
+            return None
+        for i, tag in enumerate(names if words else ()):
+            reader.store(tag, words[i::n], 0)
+    return reader
+
+
+def _one_loop(text: str) -> Tags | None:
+    """Return the columns of a loop, and the tags behind it; None if a data block begins there."""
+    blocks = _line_by_line(f"loop_\n{text}").blocks
+    return blocks[0][1] if len(blocks) == 1 else None
+
+
+_known_loop = lru_cache(maxsize=256)(_one_loop)
+"""Of the operations of a space group, which many files list in the same words"""
+
+
+@lru_cache(maxsize=256)
+def _names_of(heading: str) -> tuple[str, ...]:
+    return tuple(map(_tag_of, heading.split()))
+
+
+def _tag_of(word: str) -> str:
+    return word.lower().replace(".", "_")
 
 
 MAGNETIC = re.compile(r"^_((parent_)?space_group_(symop_)?magn|parent_)", re.MULTILINE)
@@ -148,7 +225,7 @@ class _Reader:
     def _give(self, values: list[str], number: int) -> None:
         """Give values to the tag or loop that waits for them."""
         if self.tag:
-            self._store(self.tag, " ".join(values), number)
+            self.store(self.tag, " ".join(values), number)
             self.tag = ""
         elif self.loop:
             self.rows.append((number, values))
@@ -157,7 +234,7 @@ class _Reader:
                 f"line {number}: {short(values[0])} belongs to no tag of the CIF; correct the line"
             )
 
-    def _store(self, tag: str, value: Any, number: int) -> None:
+    def store(self, tag: str, value: Any, number: int) -> None:
         """Keep the value of a tag; refuse one that was given with another value before."""
         tags = self.blocks[-1][1]
         before = tags.get(tag)
@@ -176,7 +253,7 @@ class _Reader:
                 f"line {number}: {self.tag} has no value; write '?' if it is unknown"
             )
         if lower.startswith("_"):
-            tag = lower.replace(".", "_")
+            tag = _tag_of(word)
             if self.loop is not None and not self.rows:
                 self.loop.append(tag)
             else:
@@ -202,7 +279,7 @@ class _Reader:
         flat = [word for row in words for word in row]
         if len(flat) % n == 0:
             for i, tag in enumerate(loop):
-                self._store(tag, flat[i::n], rows[0][0])
+                self.store(tag, flat[i::n], rows[0][0])
         elif loop[0].startswith("_atom_site_") and "aniso" not in loop[0]:
             raise StructureError(
                 f"the loop of atoms ends within a row in line {rows[-1][0]} ({len(flat)} "

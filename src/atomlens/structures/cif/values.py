@@ -2,7 +2,9 @@
 
 import math
 import re
+from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from atomlens.elements import SYMBOLS
@@ -59,7 +61,12 @@ def last_digit(value: Any) -> float:
 
 def formula_amounts(tags: Tags, *others: str) -> dict[str, Fraction]:
     """Return the sum formula of the file, or that of another tag; empty if it has none."""
-    text = " ".join(known(x) for x in column(tags, "_chemical_formula_sum", *others))
+    return dict(_amounts_in(" ".join(map(known, column(tags, "_chemical_formula_sum", *others)))))
+
+
+@lru_cache(maxsize=16)
+def _amounts_in(text: str) -> Mapping[str, Fraction]:
+    """Return the amounts of a formula; it is asked for several times while its file is read."""
     try:
         return amounts_in_formula(_in_usual_case(text), adducts=False)
     except StructureError:
