@@ -291,10 +291,12 @@ def _repeated(
 
 
 def a_little_more(distance: Any) -> Any:
+    """Return a length, or an array of them, so that rounding makes nothing nearer of it."""
     return distance * (1 + 1e-6) + 1e-9
 
 
 def a_little_less(distance: Any) -> Any:
+    """Return a length, or an array of them, so that rounding makes nothing farther of it."""
     return distance * (1 - 1e-6) - 1e-9
 
 

@@ -304,7 +304,7 @@ def _all_failed(failures: list[Failure]) -> str:
     )
 
 
-_SECONDS = {"text": 0.01, "file": 0.0006, "member": 0.0006, "object": 0.0, "part": 0.1}
+_SECONDS = {"text": 0.01, "file": 0.0004, "member": 0.0004, "object": 0.0, "part": 0.1}
 _SECONDS["pick"] = 0.01
 """About how long a piece takes: most of a text's time makes a SMILES three-dimensional."""
 _MEANWHILE = _SECONDS | {"text": 0.0006, "pick": 0.0006}

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 
 import atomlens.structures.cif as cif
 from atomlens.machine import compiler
+from atomlens.structures.checks import atoms_overlap
 from atomlens.structures.cif import atoms as reader
 from atomlens.structures.cif import plain
 from atomlens.structures.cif.operations import Operations, named_settings, setting_operations
 from atomlens.structures.cif.plain import IGNORED, plain_crystal
 from atomlens.structures.cif.tags import Tags, read_tags
+from atomlens.structures.distance_doubts import doubtful_distance
+from atomlens.structures.hydrogen_doubts import absent_hydrogens
+from atomlens.structures.kernels import plainly_sound
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="the quick way is compiled")
 
@@ -187,3 +192,39 @@ def test_a_file_in_which_uncertainties_stand_is_read_quickly() -> None:
     text = BASE.replace("5.64\n_cell_length_b", "5.640(2)\n_cell_length_b")
     text = text.replace("0.5 0.5 0.5", "0.500(3) .5 0.50")
     assert plain_crystal(tags_of(text)) is not None
+
+
+ELEMENTS = np.array([1, 1, 6, 6, 6, 7, 8, 8, 14, 17, 26, 36, 55, 79])
+
+
+def _some_crystals(rng: np.random.Generator, n: int) -> list[Atoms]:
+    """Crystals that are dense or thin, of atoms that are crowded, apart or alone."""
+    found = []
+    for _ in range(n):
+        n_atoms = int(rng.integers(1, 24))
+        side = (n_atoms * rng.choice((3.0, 10.0, 20.0, 60.0, 400.0))) ** (1 / 3)
+        cell = side * (np.diag(rng.uniform(0.6, 1.5, 3)) + rng.normal(0, 0.15, (3, 3)))
+        numbers = rng.choice(ELEMENTS, n_atoms)
+        steps = max(1, round(n_atoms ** (1 / 3) + 0.5))
+        grid = np.stack(np.meshgrid(*[np.arange(steps) / steps] * 3), axis=-1).reshape(-1, 3)
+        grid = np.concatenate([grid, rng.random((n_atoms, 3))])
+        places = grid[:n_atoms] if rng.random() < 0.7 else rng.permutation(grid)[:n_atoms]
+        found.append(Atoms(numbers, scaled_positions=places, cell=cell, pbc=True))
+    return found
+
+
+def test_one_loop_doubts_no_less_than_all_questions() -> None:
+    rng = np.random.default_rng(0)
+    proven = dict.fromkeys((0, 1, 2), 0)
+    sound = 0
+    for atoms in _some_crystals(rng, 600):
+        work, counts = np.empty((4, 3)), np.zeros((2, len(atoms)), np.int64)
+        cell = np.ascontiguousarray(atoms.cell[:])
+        found = plainly_sound(atoms.positions, cell, atoms.numbers, *plain._limits(), work, counts)
+        proven[found] += 1
+        doubted = bool(doubtful_distance(atoms)) or atoms_overlap(atoms)
+        sound += not doubted
+        assert not (found and doubted)
+        assert not (found == 2 and absent_hydrogens(atoms))
+    assert min(proven.values()) > 20
+    assert proven[1] + proven[2] > 0.9 * sound  # it proves nearly all
