@@ -71,7 +71,8 @@ _NO_BOND, _BOND_IN_BOHR = 1.35, 2.3
 _GASES = (2, 10, 18, 36, 54, 86)
 
 
-LEAST_RADII = _NEAREST * COVALENT_RADII
+LEAST_RADII: NDArray[np.float64] = _NEAREST * COVALENT_RADII
+"""(n_elements,) Å; atoms nearer than the sum of two of these are doubted."""
 LEAST_RADII[2:] = np.maximum(LEAST_RADII[2:], _HEAVY)
 
 
@@ -81,7 +82,7 @@ def nothing_to_doubt(atoms: "Atoms") -> bool:
     Then `doubtful_distance` has nothing to say, and no atoms overlap.
     """
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
-    own = _least_radii(atoms.numbers)
+    own = LEAST_RADII[atoms.numbers]
     reach = max(SHORTEST_BOND, 2 * float(own.max(initial=0)))
     near = nearness_of(atoms.positions, cell, pbc, reach, own)
     if near == 2 or (near == 0 and _about_loneliness(atoms, cell, pbc)):
@@ -97,7 +98,7 @@ def doubtful_distance(atoms: "Atoms") -> str:
     fractions read as Å.
     """
     cell, pbc = np.asarray(atoms.cell[:], dtype=float), np.asarray(atoms.pbc, dtype=bool)
-    radii, own = COVALENT_RADII[atoms.numbers], _least_radii(atoms.numbers)
+    radii, own = COVALENT_RADII[atoms.numbers], LEAST_RADII[atoms.numbers]
     reach = max(SHORTEST_BOND, 2 * float(own.max(initial=0)))
     near = nearness_of(atoms.positions, cell, pbc, reach, own)
     if near == 1:
@@ -139,12 +140,6 @@ def doubtful_distance(atoms: "Atoms") -> str:
         f"{who} are {apart}, nearer than such atoms ever are; check the unit, which must be Å, and "
         "whether coordinates are fractions of the cell"
     )
-
-
-def _least_radii(numbers: NDArray[np.int_]) -> NDArray[np.float64]:
-    """(n_atoms,) Å; atoms nearer than the sum of two of these are doubted."""
-    found: NDArray[np.float64] = LEAST_RADII[numbers]
-    return found
 
 
 def doubts_unit(warnings: Iterable[str]) -> bool:

@@ -98,8 +98,7 @@ def _loop_by_loop(text: str) -> "_Reader | None":
         names = _names_of(heading[0]) if heading else ("_xyz",)
         rows = loop[heading.end() :] if heading else loop
         if "_" in rows or "'" in rows or '"' in rows or "#" in rows or names[-1].endswith("_xyz"):
-            read = _known_loop if _OF_SYMMETRY.match(loop) else _one_loop
-            columns = read(loop)
+            columns = _known_loop(loop) if _OF_SYMMETRY.match(loop) else _one_loop(loop)
             if columns is None:
                 return None
             for tag, value in columns.items():
