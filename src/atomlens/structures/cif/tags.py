@@ -73,6 +73,8 @@ _PAIR = re.compile(
 )
 """A line with a tag and its value."""
 _HEADING = re.compile(r"(?:[ \t]*_[^\s'\"#]+[ \t]*\n)+")
+_LONGEST_KNOWN = 20_000
+"""Letters; the 192 operations of the largest groups have 6,000."""
 _OF_SYMMETRY = re.compile(r"[ \t]*_(?:symmetry_equiv|space_group_symop)_", re.IGNORECASE)
 
 
@@ -98,7 +100,8 @@ def _loop_by_loop(text: str) -> "_Reader | None":
         names = _names_of(heading[0]) if heading else ("_xyz",)
         rows = loop[heading.end() :] if heading else loop
         if "_" in rows or "'" in rows or '"' in rows or "#" in rows or names[-1].endswith("_xyz"):
-            columns = _known_loop(loop) if _OF_SYMMETRY.match(loop) else _one_loop(loop)
+            is_known = _OF_SYMMETRY.match(loop) and len(loop) < _LONGEST_KNOWN
+            columns = _known_loop(loop) if is_known else _one_loop(loop)
             if columns is None:
                 return None
             for tag, value in columns.items():
