@@ -11,7 +11,7 @@ import math
 import re
 from fractions import Fraction
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,8 +192,11 @@ def _is_sound(
     return (proven == 1 or nothing_to_doubt(atoms)) and not absent_hydrogens(atoms)
 
 
+_Radii = NDArray[np.float64]
+
+
 @cache
-def _limits() -> tuple[Any, ...]:
+def _limits() -> tuple[_Radii, _Radii, _Radii, float, float]:
     """Return the radii and lengths that `plainly_sound` takes; all are safe of rounding."""
     return (
         a_little_more(LEAST_RADII),
