@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from atomlens.errors import SettingsError, unknown_name
 
@@ -49,14 +50,22 @@ class DisorderChoice:
     def __post_init__(self) -> None:
         if self.how not in get_args(Disorder):
             raise SettingsError(unknown_name("way to treat disorder", self.how, get_args(Disorder)))
-        if not 1 <= self.n_models <= 1000:
+        if not _is_count(self.n_models):
             raise SettingsError(
-                f"{self.n_models} ordered models cannot be made; give a number from 1 to 1000."
+                f"{self.n_models!r} ordered models cannot be made; give a whole number from 1 to "
+                "1000."
             )
-        if not 1 <= self.conformers <= 1000:
+        if not _is_count(self.conformers):
             raise SettingsError(
-                f"{self.conformers} conformers cannot be made; give a number from 1 to 1000."
+                f"{self.conformers!r} conformers cannot be made; give a whole number from 1 to "
+                "1000."
             )
+
+
+def _is_count(given: Any) -> bool:
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        return False
+    return 1 <= int(given) <= 1000
 
 
 REFUSE = DisorderChoice()

@@ -19,6 +19,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
+from numbers import Integral
 from queue import SimpleQueue
 from typing import IO, Any, NamedTuple, Self
 
@@ -71,10 +72,13 @@ def chosen_workers(n_workers: int, seconds: float) -> int:
     """Return how many processes to use: ``n_workers``, or for 0 what the work is worth.
 
     Raises:
-        SettingsError: the number is negative or absurd.
+        SettingsError: the number is negative, absurd or no whole one.
     """
-    if not 0 <= n_workers <= _MOST:
-        raise SettingsError(f"`n_workers` must be between 0 and {_MOST}, got {n_workers}.")
+    given: Any = n_workers
+    if not isinstance(given, Integral) or not 0 <= int(given) <= _MOST:
+        raise SettingsError(
+            f"`n_workers` must be a whole number between 0 and {_MOST}, got {n_workers!r}."
+        )
     if n_workers:
         return n_workers
     return n_cores() if seconds > _WORTH_IT else 1

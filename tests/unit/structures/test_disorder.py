@@ -297,6 +297,16 @@ def test_majority_says_which_of_equal_shares_it_took(tmp_path: Path) -> None:
     assert "equal shares, K and Na, O and none, the first in the file" in atoms.info["warnings"][0]
 
 
+@pytest.mark.parametrize("count", ["2", 1.5, True, None])
+def test_a_count_that_is_no_whole_number_is_refused_at_once(count: Any) -> None:
+    for name in ("n_models", "conformers"):
+        with pytest.raises(SettingsError, match="give a whole number from 1 to 1000"):
+            read("CCO", **{name: count})
+    if count is not True:
+        with pytest.raises(SettingsError, match="must be a whole number between 0 and"):
+            read("CCO", n_workers=count)
+
+
 def test_an_unknown_choice_is_an_error() -> None:
     with pytest.raises(SettingsError, match="majority"):
         read("formula:NaCl", disorder="majorty")  # type: ignore[arg-type]
