@@ -1,6 +1,7 @@
 """Train the models of the box, one after another, for as long as you like.
 
     python recipes/box.py --minutes 60 --data DATA [NAME ...] [--threads N] [--device cpu]
+    python recipes/box.py --on --minutes 300 --data DATA NAME [NAME ...]
     python recipes/box.py --again --data DATA NAME [NAME ...]
 
 Works through QUEUE in the order of use. Each entry is trained in ``runs/box/NAME`` and goes on
@@ -13,6 +14,10 @@ DATA is a folder with ``NAME.npz`` for every entry, as ``recipes/pack_box.py`` p
 place of packed formulas there may be ``matbench_*.csv.gz`` (columns ``composition``, the target,
 ``test_fold``: the tasks of Matbench v0.1 without their structures). Entries whose data are missing
 are passed over and named.
+
+``--on`` trains on what lies in the box, each network from its own weights, in
+``runs/box/NAME-on`` with the settings ON: some epochs of small batches by Muon, for networks that a
+GPU trained with large ones.
 
 ``--again`` trains nothing: it calibrates the intervals of what lies in the box as the code of today
 does it.
@@ -226,6 +231,17 @@ QUEUE = (
 )
 
 
+ON: dict[str, Any] = {
+    "optimizer": "muon",
+    "learning_rate": 4e-4,
+    "min_learning_rate": 1e-6,
+    "warmup_epochs": 0.3,
+    "epochs": 3,
+    "batch_size": 64,
+}
+"""How a network of the box is trained on; all else as its entry has it."""
+
+
 def without_test(dataset: Dataset) -> Dataset:
     """Return training and validation part alone."""
     kept = np.sort(np.concatenate([dataset.splits["train"], dataset.splits["validation"]]))
@@ -310,6 +326,11 @@ def finish_entry(entry: Entry, dataset: Dataset, out: Path, box: Path) -> None:
     (out / DONE).touch()
 
 
+def trained_on(entry: Entry) -> Entry:
+    """Return how the networks of the box are trained on, of which the model is what it is."""
+    return replace(entry, settings={**entry.settings, **ON}, model={}, pretraining=None)
+
+
 def is_done(out: Path, train_only: bool) -> bool:
     """Tell whether there is nothing left to do for an entry."""
     return (out / DONE).exists() or (train_only and is_trained(out))
@@ -334,6 +355,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     parser.add_argument("--train-only", action="store_true", help="leave the finishing for later")
+    parser.add_argument("--on", action="store_true", help="train on what lies in the box")
     parser.add_argument("--again", action="store_true", help="calibrate what lies in the box anew")
     parser.add_argument("--subset", type=int, help="a rehearsal: so many training samples")
     parser.add_argument(
@@ -347,13 +369,16 @@ def main() -> None:
     if unknown:
         known = ", ".join(e.name for e in QUEUE)
         parser.error(f"no entry is called {', '.join(sorted(unknown))}; there are {known}")
+    if (options.on or options.again) and not options.names:
+        parser.error("--on and --again need a NAME")
     if options.again:
         for entry in (e for e in QUEUE if e.name in options.names):
             say(f"calibrated: {again(options.box / entry.name, data_of(entry, options.data))}")
         return
     end = time.monotonic() + 60 * options.minutes
-    for entry in QUEUE:
-        out, left = options.out / entry.name, end - time.monotonic()
+    places = {e.name: options.out / f"{e.name}{'-on' if options.on else ''}" for e in QUEUE}
+    for entry in map(trained_on, QUEUE) if options.on else QUEUE:
+        out, left = places[entry.name], end - time.monotonic()
         if options.names and entry.name not in options.names:
             continue
         if is_done(out, options.train_only):
@@ -361,7 +386,8 @@ def main() -> None:
         if left < 1:
             break
         try:
-            dataset, start = data_of(entry, options.data), None
+            dataset = data_of(entry, options.data)
+            start = options.box / entry.name if options.on else None
             settings = {"n_threads": options.threads, "accelerator": options.device, **changed}
             if options.subset is not None:
                 settings["subset"] = min(options.subset, len(dataset.splits["train"]))
@@ -379,7 +405,7 @@ def main() -> None:
         except AtomlensError as problem:
             print(f"{entry.name}: passed over: {problem}", file=sys.stderr, flush=True)
     chosen = options.names or [entry.name for entry in QUEUE]
-    undone = [name for name in chosen if not is_done(options.out / name, options.train_only)]
+    undone = [name for name in chosen if not is_done(places[name], options.train_only)]
     say(f"to be done: {', '.join(undone)}" if undone else "all done")
 
 

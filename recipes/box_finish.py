@@ -493,7 +493,8 @@ def add_trained(
 ) -> Path:
     """Put what ``atomlens train`` wrote into the box.
 
-    The spread of three networks or more is the error estimate; one or two are taught their noise.
+    The spread of three networks or more is the error estimate; one or two are taught their noise,
+    and so are those that have a layer for it which this training did not teach.
 
     Args:
         name: In the box.
@@ -510,8 +511,9 @@ def add_trained(
     place = BOX / name if place is None else place
     known = read_optional_json(place / METRICS) if place.is_dir() else None
     draft = replace(trained, record=record)
-    has_spread = len(trained.models) > 2 or trained.noise != "none"
-    return save(finish(draft, data, noise=not has_spread, test=test, known=known), place, half=True)
+    untaught = bool(getattr(trained.config, "predict_scale", False)) or len(trained.models) < 3
+    noise = untaught and trained.noise == "none"
+    return save(finish(draft, data, noise=noise, test=test, known=known), place, half=True)
 
 
 def portable(record: TrainingRecord) -> TrainingRecord:

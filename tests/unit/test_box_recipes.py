@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from box import apart_from
+from box import ON, QUEUE, Entry, apart_from, trained_on
 from box_cards import ABOUT
 from box_finish import Member, assemble, in_scaling, portable
 
@@ -21,6 +21,7 @@ from atomlens.predictor.inference import run_models
 from atomlens.predictor.record import About, TrainingRecord
 from atomlens.targets import Target
 from atomlens.targets.scaling import TargetScaling
+from atomlens.training import TrainSettings
 
 TARGETS = (Target(name="level"), Target(name="energy", extensive=True))
 
@@ -100,6 +101,20 @@ def test_a_pretraining_has_nothing_of_the_formulas_that_judge(tmp_path: Path) ->
     assert {part: rows.tolist() for part, rows in kept.splits.items()} == {
         "train": [0, 1], "validation": [2], "test": [],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", QUEUE, ids=lambda e: e.name)
+def test_what_is_trained_on_takes_the_model_and_all_settings_but_those_of_the_steps(
+    entry: Entry,
+) -> None:
+    on = trained_on(entry)
+    assert on.model == {}
+    assert on.pretraining is None
+    assert {k: v for k, v in on.settings.items() if k not in ON} == {
+        k: v for k, v in entry.settings.items() if k not in ON
+    }
+    TrainSettings(**on.settings, split="source", fresh_output=False)
+    assert on.settings["optimizer"] == "muon"
 
 
 def test_a_card_names_no_folder_of_the_machine_that_trained() -> None:
