@@ -255,7 +255,7 @@ def test_an_expression_may_begin_with_a_minus(words: str) -> None:
     ("words", "said"),
     [
         (["train", "toy", "--seed", "9" * 400], "is too large"),
-        (["predict", "qm9", "CCO", "--batch-size", str(2**63 - 1)], "is too large"),
+        (["predict", "qm9", "CCO", "--batch-size", str(2**63 - 1)], "from 1 to 1,000,000,000"),
         (["train", "toy", "--limit", "-" + "9" * 400], "is too large"),
         (["train", "toy", "--epochs", "9" * 5000], "is no whole number"),
         (["cv", "toy", "--folds", "9" * 40], "is too large"),
@@ -272,3 +272,16 @@ def test_a_number_beyond_all_use_is_refused_where_it_is_typed(
     assert words[-2] in error
     assert len(error) < 300
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_an_option_typed_again_says_which_value_is_not_used(
+    mixed: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--format", "json", "--seed", "7", "--format=table", "--seed", "7"]
+    inputs = ["list", "a.xyz"]
+    words = ["study", inputs[0], *words, inputs[1]] if mixed else ["study", *inputs, *words]
+    options = build_parser(words).parse_args(words)
+    assert (options.format, options.seed) == ("table", 7)
+    told = "atomlens: --format json is not used: a later one says table.\n"
+    assert capsys.readouterr().err == told

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from atomlens.cli.common import Several
-from atomlens.cli.guard import write_stderr, write_stdout
+from atomlens.cli.guard import say, write_stderr, write_stdout
 from atomlens.cli.reading import add_reading
 from atomlens.errors import AtomlensError
 from atomlens.printing import is_number, short
@@ -80,8 +80,30 @@ def _key(word: str) -> str:
     return word.lower().replace("-", "").replace("_", "")
 
 
+class _Last(argparse._StoreAction):
+    """An option of one value: the last that is typed holds, and an earlier other one is noted."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        super().__call__(parser, namespace, values, option_string)
+        if self.option_strings and isinstance(parser, Parser):
+            parser.typed.setdefault(self.option_strings[0], []).append(values)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence and offer the nearest known word."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.typed: dict[str, list[Any]] = {}
+        """Values of each option of one value, in the order they were typed."""
+        self.register("action", None, _Last)
+        self.register("action", "store", _Last)
 
     def error(self, message: str) -> NoReturn:
         """Print one sentence to stderr and leave with 2."""
@@ -97,9 +119,11 @@ class Parser(argparse.ArgumentParser):
         words = self._one_value_each(sys.argv[1:] if args is None else list(args))
         words = self._with_minus(words)
         self._refuse_early_options(words)
+        if not self._mixing:
+            self.typed = {}
         found, strange = super().parse_known_args(words, namespace)
         if strange and not any(map(_is_option, strange)) and self._mixes(words):
-            self._mixing = True
+            self._mixing, self.typed = True, {}
             try:
                 found, strange = self.parse_known_intermixed_args(words, None)
             finally:
@@ -111,7 +135,16 @@ class Parser(argparse.ArgumentParser):
             takes = f"takes {' and '.join(taken)} alone" if taken else "takes options alone"
             takes += self._repeatable(words, strange[0])
             self.error(f"{strange[0]!r} is one too many; {self.prog} {takes}")
+        if not self._mixing:
+            self._tell_overridden()
         return found, strange
+
+    def _tell_overridden(self) -> None:
+        """Say which values of options are not used, as the option was typed again."""
+        for option, (*earlier, last) in self.typed.items():
+            for value in dict.fromkeys(earlier):
+                if value != last:
+                    say(f"{option} {value} is not used: a later one says {last}.")
 
     def _repeatable(self, words: Sequence[str], strange: str) -> str:
         """Say how a second value of an option is given, if the strange word is one."""
