@@ -29,8 +29,10 @@ def place_of(given: str | os.PathLike[str]) -> Path:
     """Return a path that a user gave, ``~`` as the home folder; it is where it is written to.
 
     Raises:
-        SettingsError: it holds a NUL, which no name of a file does.
+        SettingsError: it is no path, or holds a NUL, which no name of a file does.
     """
+    if not isinstance(given, str | os.PathLike):
+        raise SettingsError(f"{shown(given)} is no path; give one as text or as a Path.")
     if "\0" in os.fspath(given):
         raise SettingsError(f"{shown(given)}: no name of a file holds a NUL; give another.")
     return Path(os.path.expanduser(given))

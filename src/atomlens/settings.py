@@ -25,6 +25,25 @@ from atomlens.boundary import net, parse_json
 from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import shown
 
+
+def names_given(given: Any, argument: str) -> tuple[str, ...]:
+    """Return the names that an argument gives: one text, several, or none (None).
+
+    Raises:
+        SettingsError: it is something else, or holds something else.
+    """
+    if given is None:
+        return ()
+    several = [given] if isinstance(given, str) else given
+    if isinstance(several, Iterable) and not isinstance(several, bytes | Mapping):
+        names = tuple(several)
+        if all(isinstance(name, str) for name in names):
+            return names
+    raise SettingsError(
+        f"{argument}={shown(given)}: it must be a name as text, or a list of names as text."
+    )
+
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _WORDS: dict[Any, str] = {

@@ -152,6 +152,17 @@ def _of_columns(given: Mapping[Any, Any]) -> HeldTable:
             )
         refuse_set(column, f"The entries under {cut(str(header), 60)!r}")
         columns[str(header)] = as_list(column)
+    refuse_other_lengths(columns)
+    refuse_other_order({f"column {cut(str(h), 60)!r}": column for h, column in given.items()})
+    return HeldTable(where=_COLUMNS, columns=columns)
+
+
+def refuse_other_lengths(columns: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse columns of a dictionary that have not as many entries each.
+
+    Raises:
+        DatasetError: they have not.
+    """
     lengths = {header: len(column) for header, column in columns.items()}
     if len(set(lengths.values())) > 1:
         first, other = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
@@ -159,8 +170,6 @@ def _of_columns(given: Mapping[Any, Any]) -> HeldTable:
             f"The dictionary of data has {lengths[first]} entries under {cut(first, 60)!r} and "
             f"{lengths[other]} under {cut(other, 60)!r}; give as many of each."
         )
-    refuse_other_order({f"column {cut(str(h), 60)!r}": column for h, column in given.items()})
-    return HeldTable(where=_COLUMNS, columns=columns)
 
 
 def _is_listed(given: Any) -> bool:

@@ -36,6 +36,7 @@ from atomlens.errors import (
     warn,
 )
 from atomlens.printing import NO_STDIN, is_stdin
+from atomlens.settings import names_given
 from atomlens.structures.forms import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.objects import as_list
 from atomlens.structures.options import PLACES
@@ -157,7 +158,7 @@ def load_dataset(
         SettingsError: an option does not exist.
         MissingDependencyError: an optional package is needed.
     """
-    wanted = () if target is None else (target,) if isinstance(target, str) else tuple(target)
+    wanted = names_given(target, "target")
     twice = [name for name in wanted if wanted.count(name) > 1]
     if twice:
         raise SettingsError(f"target: {twice[0]!r} is named twice; name it once.")

@@ -20,6 +20,7 @@ from atomlens.errors import SettingsError, unknown_name
 from atomlens.graphs import AtomGraph, GraphBatch, GraphStore
 from atomlens.machine import choose_device
 from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.printing import shown
 from atomlens.structures.arrays import Structure, StructureArrays
 from atomlens.targets import Target, output_slices, value_slices
 
@@ -373,8 +374,10 @@ def _grid_point(target: Target, at: float) -> int:
     """Return the point of a spectrum's grid that is nearest to a value.
 
     Raises:
-        SettingsError: the target is a single number, or the value is not inside the grid.
+        SettingsError: the target is a single number, or the value is no number inside the grid.
     """
+    if not isinstance(at, int | float | np.number):
+        raise SettingsError(f"at={shown(at)}: it must be a number, a point of the spectrum's grid.")
     if not target.is_spectrum:
         raise SettingsError(f"at={at:g} chooses a point of a spectrum; {target.name!r} is none.")
     first, last = target.grid[0], target.grid[-1]

@@ -41,7 +41,7 @@ from atomlens.predictor.trained import TrainedModel
 from atomlens.predictor.trust.doubts import tell_cut_shells, tell_doubts
 from atomlens.predictor.trust.estimates import Estimates, spread_out
 from atomlens.progress import shown
-from atomlens.settings import by_option
+from atomlens.settings import by_option, names_given
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.doubts import NO_DOUBTS
 from atomlens.structures.forms import N_MODELS, Disorder, DisorderChoice
@@ -174,9 +174,8 @@ class Predictor(TrainedModel):
 
     def _named(self, target: str | Sequence[str] | None) -> tuple[str, ...]:
         """Return the targets that were named, in the order of the model; empty if none was."""
-        named = (target,) if isinstance(target, str) else tuple(target or ())
         known = [t.name for t in self.targets]
-        wanted = named_targets(named, known, "this model")
+        wanted = named_targets(names_given(target, "target"), known, "this model")
         return tuple(name for name in known if name in wanted)
 
     @by_option(workers="n_workers", ordered_models="n_models")

@@ -216,7 +216,7 @@ def cross_validate(
         TrainingError: ``out`` holds something else, or a training failed.
     """
     about_data, overrides = taken_apart(overrides)
-    settings = (settings or TrainSettings()).changed(overrides)
+    settings = TrainSettings.given(settings, overrides)
     check_asked(model, about_data)
     dataset = as_dataset(data, target, settings, about_data)
     if model is not None:

@@ -183,7 +183,7 @@ def tune(
     if n_trials < 1:
         raise SettingsError(f"n_trials={n_trials} must be at least 1.")
     about_data, overrides = taken_apart(overrides)
-    settings = (settings or TrainSettings()).changed(overrides)
+    settings = TrainSettings.given(settings, overrides)
     check_asked(model, about_data)
     dataset = as_dataset(data, target, settings, about_data)
     if model is not None:

@@ -129,7 +129,7 @@ def train(
         TrainingStopped: Ctrl-C was pressed, a KeyboardInterrupt; the state is kept in ``out``.
     """
     about_data, overrides = taken_apart(overrides)
-    settings = (settings or TrainSettings()).changed(overrides)
+    settings = TrainSettings.given(settings, overrides)
     start_from = settings.start_from if start_from is None else start_from
     if start_from is not None:
         settings = replace(settings, start_from=name_of(start_from))

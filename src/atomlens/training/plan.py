@@ -18,6 +18,7 @@ from atomlens.models.base import ModelConfig
 from atomlens.neighbors import make_builder
 from atomlens.neighbors.base import GraphBuilder
 from atomlens.printing import few, shown
+from atomlens.settings import names_given
 from atomlens.structures.arrays import StructureArrays
 from atomlens.targets import Target
 from atomlens.training.settings import HETEROSCEDASTIC, TrainSettings
@@ -44,8 +45,9 @@ def as_dataset(
 
     Raises:
         DatasetError: there is no such data set or target, or it is not said which target.
+        SettingsError: the target is no name.
     """
-    names = [target] if isinstance(target, str) else list(target or ())
+    names = names_given(target, "target")
     dataset = load_dataset(
         data, names or None, limit=settings.limit, seed=settings.seed, **(options or {})
     )

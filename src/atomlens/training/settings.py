@@ -197,6 +197,20 @@ class TrainSettings(Settings):
             found[name] = weight
         return found
 
+    @classmethod
+    def given(cls, settings: Any, overrides: Mapping[str, Any]) -> "TrainSettings":
+        """Return settings that were given (None: the defaults) with some fields replaced.
+
+        Raises:
+            SettingsError: they are no `TrainSettings`, or see `changed`.
+        """
+        if settings is not None and not isinstance(settings, cls):
+            raise SettingsError(
+                f"settings={shown(settings)}: they must be TrainSettings(...); single ones are "
+                "arguments of their own, such as epochs=50."
+            )
+        return (settings or cls()).changed(overrides)
+
     def changed(self, overrides: Mapping[str, Any]) -> "TrainSettings":
         """Return the settings with some fields replaced.
 

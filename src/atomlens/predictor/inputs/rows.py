@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 
+from atomlens.datasets.in_memory import refuse_other_lengths
 from atomlens.datasets.packed import load_packed
 from atomlens.datasets.tables.cells import is_missing
 from atomlens.datasets.tables.files import is_table
@@ -196,9 +197,7 @@ def _as_columns(record: Mapping[Any, Any]) -> dict[str, list[Any]]:
         return {"structure": [dict(record)]}
     columns = {str(key): value for key, value in record.items()}
     if all(isinstance(v, list | tuple) or hasattr(v, "tolist") for v in columns.values()):
-        lists = {key: as_list(value) for key, value in columns.items()}
-        if len(set(map(len, lists.values()))) == 1:
-            return lists
+        return {key: as_list(value) for key, value in columns.items()}
     return {key: [value] for key, value in columns.items()}
 
 
@@ -228,6 +227,8 @@ def _rows_of(given: Any, options: ReadingOptions) -> Iterator[InputRow]:
     own = "" if in_memory else str(path)
     try:
         if in_memory:
+            if isinstance(given, Mapping):
+                refuse_other_lengths(given)
             table = frame_table(given, *places, where=where)
         elif not os.path.exists(path):
             raise DatasetError(f"{path}: there is no such file or folder; check the path")
