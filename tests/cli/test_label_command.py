@@ -120,7 +120,9 @@ def test_the_training_table_is_a_data_set(crystal: Path, tmp_path: Path) -> None
 def test_impossible_options_are_one_sentence(
     crystal: Path, arguments: tuple[str, str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["label", str(crystal), *METHANE, *arguments]) == 2
+    options = dict(zip(METHANE[::2], METHANE[1::2], strict=True)) | dict([arguments])
+    words = [word for option in options.items() for word in option]
+    assert main(["label", str(crystal), *words]) == 2
     said = capsys.readouterr().err
     assert sentence in said
     assert said.count("\n") == 1

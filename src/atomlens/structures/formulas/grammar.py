@@ -101,9 +101,10 @@ def has_thirds(part: str) -> bool:
 
 
 def _unexpected(sign: str) -> str:
-    name = unicodedata.name(sign, "").lower()
-    if name.startswith(("cyrillic", "greek")):
-        return f"{sign!r} is a letter of another alphabet ({name}); write the Latin one"
+    for letter in sign:
+        name = unicodedata.name(letter, "").lower()
+        if name.startswith(("cyrillic", "greek")):
+            return f"{letter!r} is a letter of another alphabet ({name}); write the Latin one"
     if sign.islower():
         return f"{sign!r} is neither an element (they begin with a capital) nor a number"
     if sign in "+-":
