@@ -106,20 +106,55 @@ def nearness_in_cell(
             fb = x * inverse[0, 1] + y * inverse[1, 1] + z * inverse[2, 1]
             fc = x * inverse[0, 2] + y * inverse[1, 2] + z * inverse[2, 2]
             too_near = max(least, radii[i] + radii[j]) ** 2
-            for a in range(math.ceil(-ra - fa), math.floor(ra - fa) + 1):
-                for b in range(math.ceil(-rb - fb), math.floor(rb - fb) + 1):
-                    for c in range(math.ceil(-rc - fc), math.floor(rc - fc) + 1):
-                        if i == j and a == 0 and b == 0 and c == 0:
-                            continue
-                        u = x + a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
-                        v = y + a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
-                        w = z + a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
-                        squared = u * u + v * v + w * w
-                        if squared > limit:
-                            continue
-                        if squared <= too_near:
-                            return 2
-                        found = 1
+            near = _images_near(cell, x, y, z, fa, fb, fc, ra, rb, rc, limit, too_near, i == j)
+            if near == 2:
+                return 2
+            found = max(found, near)
+    return found
+
+
+@compiled
+def _images_near(
+    cell: NDArray[np.float64],
+    x: float,
+    y: float,
+    z: float,
+    fa: float,
+    fb: float,
+    fc: float,
+    ra: float,
+    rb: float,
+    rc: float,
+    limit: float,
+    too_near: float,
+    itself: bool,
+) -> int:
+    """Return 2 if an image of an atom is too near to another, 1 if one is within the limit, or 0.
+
+    Args:
+        cell: (3, 3) rows are lattice vectors, Å.
+        x, y, z: From the one to the other, Å.
+        fa, fb, fc: The same in lattice vectors.
+        ra, rb, rc: How far along each of them images are looked for.
+        limit: Å²; farther ones count as none.
+        too_near: Å².
+        itself: The two are one atom, whose own place is no image.
+    """
+    found = 0
+    for a in range(math.ceil(-ra - fa), math.floor(ra - fa) + 1):
+        for b in range(math.ceil(-rb - fb), math.floor(rb - fb) + 1):
+            for c in range(math.ceil(-rc - fc), math.floor(rc - fc) + 1):
+                if itself and a == 0 and b == 0 and c == 0:
+                    continue
+                u = x + a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
+                v = y + a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
+                w = z + a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
+                squared = u * u + v * v + w * w
+                if squared > limit:
+                    continue
+                if squared <= too_near:
+                    return 2
+                found = 1
     return found
 
 
@@ -180,16 +215,9 @@ def plainly_sound(
             fb = x * work[0, 1] + y * work[1, 1] + z * work[2, 1]
             fc = x * work[0, 2] + y * work[1, 2] + z * work[2, 2]
             too_near = max(shortest, least[numbers[i]] + least[numbers[j]]) ** 2
-            for a in range(math.ceil(-ra - fa), math.floor(ra - fa) + 1):
-                for b in range(math.ceil(-rb - fb), math.floor(rb - fb) + 1):
-                    for c in range(math.ceil(-rc - fc), math.floor(rc - fc) + 1):
-                        if i == j and a == 0 and b == 0 and c == 0:
-                            continue
-                        u = x + a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
-                        v = y + a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
-                        w = z + a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
-                        if u * u + v * v + w * w <= too_near:
-                            return 0
+            near = _images_near(cell, x, y, z, fa, fb, fc, ra, rb, rc, too_near, too_near, i == j)
+            if near == 2:
+                return 0
             if i == j:
                 continue
             fa -= math.floor(fa + 0.5)  # one of the nearest images
