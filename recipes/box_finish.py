@@ -180,15 +180,15 @@ def assemble(
 ) -> Predictor:
     """Return the members as one predictor, nothing calibrated or measured yet.
 
-    The members may differ in settings that matter while training only; those of the first hold.
+    Each has its own settings; ``extensive`` is as the targets say.
     """
     scaling = members[0].scaling
     if any(m.scaling != scaling for m in members):
         members = [in_scaling(m, scaling) for m in members]
-    config = members[0].config | {"extensive": tuple(t.extensive for t in scaling.targets)}
+    extensive = tuple(t.extensive for t in scaling.targets)
     models = []
     for member in members:
-        network = make_model(model, **config)
+        network = make_model(model, **member.config | {"extensive": extensive})
         network.load_state_dict(member.weights)
         models.append(network)
     train_rows = data.splits["train"]

@@ -173,7 +173,7 @@ class TrainedModel:
 
     @property
     def config(self) -> Any:
-        """Settings of the model."""
+        """Settings of the first member; the others may have other ones, such as more layers."""
         return self.models[0].config
 
     @property

@@ -206,17 +206,25 @@ class Transfer:
             rest = "everything before it" if frozen == 1 else "everything before them"
             but = _but_tables(new, source)
             (doubts if but else asked).append(f"{what} and {rest} are frozen{but}.")
-        n_given, about = len(source.models), source.record.about
+        members = [model for model in source.models if model.config == source.config]
+        n_given, about = len(members), source.record.about
+        if n_given < len(source.models):
+            doubts.append(
+                f"The pretrained model is an ensemble of {len(source.models)} of unlike settings, "
+                f"of which those like the first ({n_given}) can be used."
+            )
         if n_given > settings.ensemble:
             used = "is" if settings.ensemble == 1 else f"{settings.ensemble} are"
+            alike = "" if n_given == len(source.models) else " alike"
             doubts.append(
-                f"The pretrained model is an ensemble of {n_given}, of which the first {used} "
-                f"used; --ensemble {n_given} (in Python ensemble={n_given}) goes on with all."
+                f"The pretrained model is an ensemble of {n_given}{alike}, of which the first "
+                f"{used} used; --ensemble {n_given} (in Python ensemble={n_given}) goes on with "
+                "all."
             )
         return cls(
             weights=tuple(
                 {name: t.detach().cpu().clone() for name, t in model.state_dict().items()}
-                for model in source.models
+                for model in members
             ),
             new_elements=new,
             output_rows=output_rows,

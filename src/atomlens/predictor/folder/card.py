@@ -1,5 +1,6 @@
 """The model card: what a stranger must know before trusting a model."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from atomlens.predictor.folder.card_limits import limits
 from atomlens.predictor.folder.card_marks import code, plain, table, unit_of
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.trained import TrainedModel
-from atomlens.printing import counted, encodable, one_line
+from atomlens.printing import counted, encodable, few, one_line
 from atomlens.structures.files import kind_of
 from atomlens.targets import Target
 
@@ -59,10 +60,12 @@ def _use(predictor: TrainedModel) -> str:
 
 def _what(predictor: TrainedModel) -> str:
     kind = MODELS[predictor.model_name]
-    n_weights = sum(p.numel() for p in predictor.models[0].parameters())
-    n = len(predictor.models)
+    sizes = Counter(sum(p.numel() for p in model.parameters()) for model in predictor.models)
+    n, (n_weights, *others) = len(predictor.models), sizes
     members = "One model" if n == 1 else f"An ensemble of {n} models"
     weights = f"{counted(n_weights, 'weight')}{' each' if n > 1 else ''}"
+    if others:
+        weights = few(f"{counted(size, 'weight')} ({n} of them)" for size, n in sizes.items())
     reads = f"over the neighbours that the builder `{predictor.builder.name}` finds"
     if not predictor.builder.needs_positions:
         reads = "which reads the composition alone and no places of atoms"

@@ -273,10 +273,14 @@ def _models(
         settings = content["model"]["config"]
         if not isinstance(settings, dict):
             raise ValueError(f"its config is {shown(settings)}, no table of settings")
-        config = {**kind.older_settings, **_tuples(settings)}
-        config = {key: value for key, value in config.items() if key not in kind.retired_settings}
-        _check_sizes(name, config, states[0])
-        for state in states:
+        changes = content["model"].get("changes", [{}] * n_members)
+        checked: list[dict[str, Any]] = []
+        for state, own in zip(states, changes, strict=True):
+            config = {**kind.older_settings, **_tuples(settings | own)}
+            config = {k: value for k, value in config.items() if k not in kind.retired_settings}
+            if config not in checked:
+                _check_sizes(name, config, state)
+                checked.append(config)
             model = make_model(name, **config)
             model.load_state_dict(state)
             models.append(model.eval().requires_grad_(False))

@@ -126,6 +126,13 @@ def _origin(predictor: TrainedModel) -> dict[str, str]:
     return {"class": f"{kind.__module__}.{kind.__qualname__}"} if outside else {}
 
 
+def _changes(predictor: TrainedModel) -> dict[str, list[dict[str, Any]]]:
+    """Return in which settings each member differs from the first, where one does."""
+    first, *others = (asdict(model.config) for model in predictor.models)
+    changes = [{key: own[key] for key in own if own[key] != first[key]} for own in others]
+    return {"changes": [{}, *changes]} if any(changes) else {}
+
+
 def model_settings(predictor: TrainedModel, checksum: str) -> dict[str, Any]:
     """Return what ``settings.json`` holds."""
     temperatures = predictor.calibration.classes_to_list()
@@ -137,6 +144,7 @@ def model_settings(predictor: TrainedModel, checksum: str) -> dict[str, Any]:
             "name": predictor.model_name,
             **_origin(predictor),
             "config": asdict(predictor.config),
+            **_changes(predictor),
             "n_members": len(predictor.models),
             "n_parameters": sum(p.numel() for p in predictor.models[0].parameters()),
         },
