@@ -21,6 +21,10 @@ from torch.nn import functional
 
 LEAST_WORK = 2**23
 """Multiplications below which the code for a new shape costs more than it brings."""
+SHAPES_KEPT = 32
+"""Shapes whose code oneDNN keeps, a good half megabyte each; one batch has a dozen at most."""
+_CAPACITIES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
+"""How many oneDNN and what is between torch and it keep; they read this at their first product."""
 
 
 def product(
@@ -86,6 +90,9 @@ def _onednn() -> Callable[..., Tensor] | None:
             found: Tensor = operation(_dense(rows), _dense(weight), bias, "none", [], "")
             return found
 
+        # by themselves both keep 1,024, which batches of ever new sizes fill: 600 MB
+        for name in _CAPACITIES:
+            os.environ.setdefault(name, str(SHAPES_KEPT))
         ones = torch.ones(2, 3)
         if by_onednn(ones, ones, None).eq(3).all():
             return by_onednn

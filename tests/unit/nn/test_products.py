@@ -1,5 +1,8 @@
 """Products by oneDNN are those of torch, with gradients, whatever lies how in memory."""
 
+import ctypes
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -89,3 +92,33 @@ def test_the_environment_can_say_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATOMLENS_ONEDNN", "0")
     products._onednn.cache_clear()
     assert products._onednn() is None
+
+
+_MANY_SHAPES = """
+import ctypes
+import torch
+from atomlens.nn import products
+names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+class Heap(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in names]
+library = ctypes.CDLL(None)
+library.mallinfo2.restype = Heap
+products.LEAST_WORK = 1
+weight, taken = torch.ones(64, 64), []
+for n_rows in range(100, 100 + 3 * products.SHAPES_KEPT):
+    if (n_rows - 100) % products.SHAPES_KEPT == 0:
+        taken.append(library.mallinfo2().uordblks)
+    products.product(torch.ones(n_rows, 64), weight)
+taken.append(library.mallinfo2().uordblks)
+print(*(b - a for a, b in zip(taken, taken[1:])))
+"""
+
+
+def test_the_code_of_many_shapes_is_not_kept() -> None:
+    if not hasattr(ctypes.CDLL(None), "mallinfo2"):
+        pytest.skip("this system's allocator does not tell what is taken")
+    ran = subprocess.run(  # what keeps it is asked once a process
+        [sys.executable, "-c", _MANY_SHAPES], capture_output=True, text=True, check=True
+    )
+    *_, last = map(int, ran.stdout.split())
+    assert last < 1_000_000
