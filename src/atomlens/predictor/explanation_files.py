@@ -1,13 +1,16 @@
 """Files of explanations: pages, pictures, structures, and an index of several."""
 
+import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, final
 
 from atomlens.errors import ExplanationError, SettingsError
 from atomlens.explain import Explanation
-from atomlens.files import Stems, to_json, write_text
+from atomlens.files import Stems, replacing, to_json, write_text, writing
 from atomlens.predictor.inference import StepProgress
+from atomlens.printing import encodable
 
 if TYPE_CHECKING:
     from atomlens.reports.content import ExplainedStructure
@@ -35,13 +38,15 @@ ATOMS = "atoms.csv"
 """The table of all atoms of all explanations."""
 MOST_IN_INDEX = 500
 """Explanations on one page; the others have pages of their own."""
+_SHORT = 1 << 20
+"""Letters of the table that memory holds."""
 
 
 @final
 class ExplanationWriter:
     """Writes the files of explanations as they come, and in the end an index if there are several.
 
-    Memory holds the names of all, the lines of their atoms and the pictures of those in the index.
+    Memory holds the names of all and the pictures of those in the index.
     """
 
     def __init__(
@@ -70,8 +75,10 @@ class ExplanationWriter:
         self._stems = Stems(taken=("index",))
         self._pictures: list[ExplainedStructure] = []
         self._waiting: Explanation | None = None
-        self._atoms: list[str] = []
-        """Lines of the table of all atoms, a text for each explanation"""
+        self._atoms = SpooledTemporaryFile(  # noqa: SIM115 - closed when all are written
+            _SHORT, "w+", encoding="utf-8", newline="\n", dir=folder
+        )
+        """Lines of the table of all atoms; many lie in the folder, in a file without a name"""
 
     def add(self, explanation: Explanation) -> None:
         """Write the files of an explanation.
@@ -96,7 +103,8 @@ class ExplanationWriter:
             except ExplanationError as problem:
                 self.undrawn.append(str(problem))
         lines = to_csv([{"file": stem, **row} for row in explanation.to_rows()])
-        self._atoms.append(lines.partition("\n")[2] if self._atoms else lines)
+        with writing(self.folder / ATOMS):
+            self._atoms.write(encodable(lines.partition("\n")[2] if self.names else lines))
         if len(self._pictures) < MOST_IN_INDEX:
             self._pictures.append(explanation.picture())
         self.names.append(stem)
@@ -105,8 +113,14 @@ class ExplanationWriter:
         """Write the table of all atoms, and the index of several explanations or the only page."""
         from atomlens.reports.page import write_page
 
-        if self._atoms:
-            write_text("".join(self._atoms), self.folder / ATOMS)
+        if self.names:
+            self._atoms.seek(0)
+            with (
+                self._atoms,
+                replacing(self.folder / ATOMS) as draft,
+                draft.open("w", encoding="utf-8", newline="\n") as table,
+            ):
+                shutil.copyfileobj(self._atoms, table)
         if len(self.names) > 1:
             write_page(self._pictures, self.folder / "index.html")
             return

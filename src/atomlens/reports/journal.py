@@ -5,11 +5,15 @@ known, the table is made from them in a second pass. Memory holds one part of it
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from atomlens.errors import SettingsError
 from atomlens.files import only_writer, place_of, replacing
@@ -27,6 +31,8 @@ from atomlens.reports.tables import (
 
 _ROWS = 16_384
 """Rows of a group of a Parquet file."""
+_AT_A_TIME = 512
+"""So many of them are objects of Python at a time, ten times as large as Arrow's"""
 
 
 class TableJournal:
@@ -69,27 +75,37 @@ class TableJournal:
             self._lines.write(encodable(dump_record(row)) + "\n")
             self.n_rows += 1
 
-    def finish(self) -> Path:
-        """Put the table in its place."""
+    def finish(self, order: NDArray[np.int64] | None = None) -> Path:
+        """Put the table in its place.
+
+        Args:
+            order: (n_rows,) the rows as the table has them, by number in the order in which they
+                were added; None: just so.
+        """
         assert self._lines is not None
         self._lines.close()
         self._lines = None
         suffix = self.path.suffix.lower()
         if suffix == ".xlsx":  # one sheet, which its writer holds in memory
-            return write_table(list(self._rows()), self.path)
+            return write_table(list(self._rows(order)), self.path)
         with replacing(self.path) as draft:
             if suffix == ".parquet":
-                _write_parquet(draft, self._rows(), self.columns, self.types)
+                _write_parquet(draft, self._rows(order), self.columns, self.types)
             else:
                 with draft.open("w", encoding="utf-8", newline="\n") as stream:
-                    for text in _texts(suffix, self._rows(), list(self.columns)):
+                    for text in _texts(suffix, self._rows(order), list(self.columns)):
                         stream.write(text)
         return self.path
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        with self._draft.open(encoding="utf-8", newline="\n") as lines:
-            for line in lines:
-                yield json.loads(line)
+    def _rows(self, order: NDArray[np.int64] | None) -> Iterator[dict[str, Any]]:
+        with self._draft.open("rb") as lines:
+            if order is None:
+                yield from map(json.loads, lines)
+                return
+            ends = np.cumsum(np.fromiter(map(len, lines), dtype=np.int64, count=self.n_rows))
+            for row in order:
+                lines.seek(0 if row == 0 else int(ends[row - 1]))
+                yield json.loads(lines.readline())
 
     def __exit__(
         self,
@@ -157,13 +173,27 @@ def _write_parquet(
     }
     schema = pyarrow.schema(list(kinds.items()))
     with parquet.ParquetWriter(path, schema) as writer:
-        group: list[dict[str, Any]] = []
-        for row in rows:
-            group.append({n: _fitting(row.get(n), kind, pyarrow) for n, kind in kinds.items()})
-            if len(group) == _ROWS:
-                writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
-                group = []
-        writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
+        for parts in _groups(rows, kinds, schema):
+            writer.write_table(pyarrow.concat_tables(parts).combine_chunks())
+
+
+def _groups(
+    rows: Iterator[Record], kinds: Mapping[str, Any], schema: Any
+) -> Iterator[Sequence[Any]]:
+    """Yield the groups of rows of a Parquet file, the last one smaller, as tables of a few rows."""
+    import pyarrow
+
+    parts, left = [schema.empty_table()], _ROWS
+    while some := [
+        {name: _fitting(row.get(name), kind, pyarrow) for name, kind in kinds.items()}
+        for row in islice(rows, min(_AT_A_TIME, left))
+    ]:
+        parts.append(pyarrow.Table.from_pylist(some, schema=schema))
+        left -= len(some)
+        if not left:
+            yield parts
+            parts, left = [schema.empty_table()], _ROWS
+    yield parts
 
 
 def _arrow_type(found: set[type], pyarrow: Any) -> Any:

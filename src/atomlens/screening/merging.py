@@ -112,12 +112,12 @@ def write_results(
     )
     path = store.folder / f"{RESULTS}.{store.format}"
     kinds: dict[str, str] = {**columns.kinds, N_SAME: "whole", ALSO: "text"}
-    places = {int(index): rank for rank, index in enumerate(chosen.tolist())}
+    is_chosen = np.zeros(len(answered), dtype=bool)
+    is_chosen[chosen] = True
     with TableJournal(path) as journal:
         journal.columns.update((name, set(_HOLDS.get(kinds.get(name, ""), ()))) for name in shown)
-        found: dict[int, dict[str, Any]] = {}
         for index, row in _rows(store, n_shards, None):
-            if index not in places:
+            if not is_chosen[index]:
                 continue
             result = {name: row.get(name) for name in columns.shown}
             if wish.merge:
@@ -126,12 +126,9 @@ def write_results(
                     result |= {ALSO: merged[index].said(int(same[index]))}
                     result[WARNING] = merged[index].warned(result[WARNING])
             result[WARNING] = _shown(result[WARNING])
-            if wish.by is None:
-                journal.add([result])
-            else:
-                found[places[index]] = result
-        journal.add(found[rank] for rank in sorted(found))
-        journal.finish()
+            journal.add([result])
+        # they were added as they stand in the shards
+        journal.finish(None if wish.by is None else np.searchsorted(np.sort(chosen), chosen))
     n_failed = _write_failures(store, n_shards, seen.states)
     return {
         "inputs": len(answered),

@@ -46,6 +46,36 @@ def test_parquet_holds_the_same_values(tmp_path: Path, monkeypatch: pytest.Monke
     assert read_rows(tmp_path / "grown.parquet") == read_rows(tmp_path / "once.parquet")
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".xlsx"])
+def test_rows_stand_in_the_order_that_is_asked_for(tmp_path: Path, suffix: str) -> None:
+    pytest.importorskip({".parquet": "pyarrow", ".xlsx": "openpyxl"}.get(suffix, "json"))
+    same = [dict.fromkeys(["name", "n", "gap"]) | row for row in ROWS]
+    with TableJournal(tmp_path / f"sorted{suffix}") as journal:
+        journal.add(same)
+        journal.finish(np.array([2, 0, 1]))
+    with TableJournal(tmp_path / f"given{suffix}") as journal:
+        journal.columns.update((name, set()) for row in same for name in row)
+        journal.add([same[i] for i in (2, 0, 1)])
+        journal.finish()
+    assert read_rows(tmp_path / f"sorted{suffix}") == read_rows(tmp_path / f"given{suffix}")
+
+
+def test_parquet_files_do_not_tell_how_many_rows_were_objects_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(module, "_ROWS", 50)
+    written = []
+    for at_a_time in (7, 50, 1000):
+        monkeypatch.setattr(module, "_AT_A_TIME", at_a_time)
+        path = tmp_path / f"{at_a_time}.parquet"
+        with TableJournal(path) as journal:
+            journal.add({"name": f"c{i}", "n": i % 3, "gap": i / 7} for i in range(120))
+            journal.finish()
+        written.append(path.read_bytes())
+    assert written[0] == written[1] == written[2]
+
+
 def test_what_is_not_finished_leaves_nothing_and_the_old_table(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("old")
