@@ -96,8 +96,9 @@ class FormsHeard:
         self.has_crystals = False
         self.has_shapes = False
         """Something was read that conformers are made of, or models taken of"""
-        self._open: dict[str, bool] = {}
-        """Whether a SMILES leaves open which isomer it is"""
+        self._open: set[int] = set()
+        """Hashes of the SMILES that leave open which isomer is meant"""
+        self._first_open = self._last = ""
 
     def hear(self, items: "Iterable[Atoms | Structure | Failure]") -> None:
         """Take in what came of some inputs."""
@@ -115,16 +116,20 @@ class FormsHeard:
         if isinstance(item, Structure) or not has_made_geometry(item):
             return
         smiles = item.info.get("smiles")
-        if isinstance(smiles, str) and smiles not in self._open:
-            self._open[smiles] = is_open(smiles)
+        if not isinstance(smiles, str) or smiles == self._last:
+            return
+        self._last = smiles
+        if is_open(smiles):
+            self._open.add(hash(smiles))
+            self._first_open = self._first_open or smiles
 
     def isomers(self) -> str:
         """Return a sentence about SMILES of which one isomer was made; empty if there is none."""
-        found = [smiles for smiles, several in self._open.items() if several]
-        if not found:
+        if not self._open:
             return ""
-        many = len(found) > 1
-        of = f"{len(found)} SMILES, such as {cut(found[0], 60)}," if many else cut(found[0], 60)
+        n, such = len(self._open), cut(self._first_open, 60)
+        many = n > 1
+        of = f"{n} SMILES, such as {such}," if many else such
         made = f"one isomer{' of each' if many else ''} was made"
         if self.forms.conformers > 1:
             made = "the shapes may be those of several isomers"

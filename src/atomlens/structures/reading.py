@@ -211,7 +211,7 @@ def stream_as(
     """
     job = ReadingJob.of(options, in_parts=True)
     pieces = numbered_pieces(inputs, job, first)
-    names, told = UniqueNames([piece for _, piece in pieces]), _Told()
+    names, told = UniqueNames(piece for _, piece in pieces), _Told()
     texts = _Texts(pieces)
     for found in _read_pieces(pieces, job, options.n_workers):
         structures = [item for item in found.items if not isinstance(item, Failure)]
@@ -353,13 +353,13 @@ def _read_pieces(
     """
     from atomlens.structures.workers import chosen_readers, outcomes
 
-    real = [p for _, p in pieces if is_read(p)]
-    seconds = sum(_SECONDS[p[0]] for p in real)
-    meanwhile = sum(_MEANWHILE[p[0]] for p in real) if job.in_parts else 0.0
+    kinds = Counter(p[0] for _, p in pieces if is_read(p))
+    seconds = sum(n * _SECONDS[kind] for kind, n in kinds.items())
+    meanwhile = sum(n * _MEANWHILE[k] for k, n in kinds.items()) if job.in_parts else 0.0
     n_readers = chosen_readers(n_workers, seconds, meanwhile)
-    away = ((_read_piece, (*p, job.disorder)) for p in real if p[0] != "object")
-    long = any(p[0] == "part" for p in real)  # a few of these fill the memory of many files
-    pace: dict[str, int] = {"together": 64} if seconds < 0.001 * len(real) else {}
+    away = ((_read_piece, (*p, job.disorder)) for _, p in pieces if is_read(p) and p[0] != "object")
+    long = kinds["part"] > 0  # a few of these fill the memory of many files
+    pace: dict[str, int] = {"together": 64} if seconds < 0.001 * kinds.total() else {}
     pace = {"together": 1, "ahead": 3 * n_readers} if long else pace
     found = outcomes(away, n_readers, beside=True, **pace) if n_readers else None
     around: list[FolderStart] = []

@@ -1,8 +1,8 @@
 """Names of structures that are read together: no two are the same."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING
 
 from atomlens.printing import clean_name, one_line
@@ -37,18 +37,25 @@ def make_names_unique(structures: "list[Atoms]") -> None:
 class UniqueNames:
     """Gives unique names to structures that come one file after the other."""
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
-        folders: dict[str, set[str]] = {}
-        counts: Counter[str] = Counter()
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        folders: dict[str, str] = {}
+        several: set[str] = set()
+        shared: set[str] = set()
         for piece in pieces:
             if is_read(piece) and piece[0] in ("file", "member"):
-                stem = clean_name(stem_of(piece[1]))
-                counts[stem] += 1
-                folders.setdefault(stem, set()).add(str(piece[1].parent))
-        self.shared = frozenset(stem for stem, own in folders.items() if len(own) > 1)
-        self.single = frozenset(stem for stem, n in counts.items() if n == 1)
+                stem, folder = clean_name(stem_of(piece[1])), intern(str(piece[1].parent))
+                if stem not in folders:
+                    folders[stem] = folder
+                    continue
+                several.add(stem)
+                if folders[stem] != folder:
+                    shared.add(stem)
+        for stem in several:
+            del folders[stem]
+        self.shared, self.single = frozenset(shared), folders.keys()
         self.seen: set[str] = set()
         self.numbers: dict[str, int] = {}
+        """The last number behind a name; of most there is none"""
 
     def make_unique(self, structures: "list[Atoms]") -> None:
         """Rename what comes from one piece where need be."""
@@ -64,7 +71,8 @@ class UniqueNames:
             while unique in self.seen or (unique in self.single and unique != own):
                 number += 1
                 unique = f"{name}-{number}"
-            self.numbers[name] = number
+            if number > 1:
+                self.numbers[name] = number
             self.seen.add(unique)
             atoms.info["name"] = unique
 
