@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, final
+from weakref import finalize
 
 from atomlens.errors import ExplanationError, SettingsError
 from atomlens.explain import Explanation
@@ -76,9 +77,10 @@ class ExplanationWriter:
         self._pictures: list[ExplainedStructure] = []
         self._waiting: Explanation | None = None
         self._atoms = SpooledTemporaryFile(  # noqa: SIM115 - closed when all are written
-            _SHORT, "w+", encoding="utf-8", newline="\n", dir=folder
+            _SHORT, "w+", encoding="utf-8", newline="\n", dir=str(folder)
         )
         """Lines of the table of all atoms; many lie in the folder, in a file without a name"""
+        finalize(self, self._atoms.close)
 
     def add(self, explanation: Explanation) -> None:
         """Write the files of an explanation.
