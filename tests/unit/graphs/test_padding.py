@@ -52,6 +52,22 @@ def test_made_up_edges_are_spread_over_the_made_up_nodes() -> None:
     assert torch.bincount(targets).max() <= -(-len(targets) // n_nodes)
 
 
+def test_the_made_up_graph_holds_what_the_table_of_fields_says() -> None:
+    """Hydrogens whose neighbours are as far as their vectors are long."""
+    batch = PaddedCutter(store(), CAPACITY)(torch.tensor([0, 1, 2]))
+    made_up = {"node": batch.graph_index == 3, "graph": torch.arange(4) == 3}
+    made_up["edge"] = made_up["node"][batch.edge_index[1]]
+    assert (batch.atomic_numbers[made_up["node"]] == 1).all()
+    assert batch.edge_vectors is not None
+    lengths = batch.edge_vectors.norm(dim=1)
+    torch.testing.assert_close(batch.distances[made_up["edge"]], lengths[made_up["edge"]])
+    assert {FIELDS[name].scope for name in batch.fields} == {"node", "edge", "graph"}
+    for name, values in batch.fields.items():
+        own = values[made_up[FIELDS[name].scope]]
+        assert len(own) > 0, name
+        assert (own == FIELDS[name].filler).all(), name
+
+
 def test_an_absent_row_is_the_smallest_graph() -> None:
     rows = torch.tensor([4, ABSENT, 2])
     batch = PaddedCutter(store(), CAPACITY)(rows)

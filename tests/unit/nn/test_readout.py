@@ -2,9 +2,10 @@
 
 import math
 
+import pytest
 import torch
 
-from atomlens.nn.additive import AdditiveReadout
+from atomlens.nn.additive import AdditiveReadout, SelfStandingReadout
 from atomlens.nn.readout import mean_scores, paper_scores, reference_scores
 
 QUERY = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -69,3 +70,47 @@ def test_an_additive_readout_scores_by_the_mean_of_the_queries_of_all_atoms() ->
             if given:
                 scores = scores + amounts[here].log()[:, None]
             torch.testing.assert_close(own[here], scores)
+
+
+NODES = torch.randn(7, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+GONE = torch.tensor([0, 1, 0, 1, 1, 1, 1], dtype=torch.bool)
+"""Atoms that are not there: one of the first graph, and all of the second."""
+KEEP = (~GONE).double()
+
+
+@pytest.mark.parametrize("kind", ["attention", "presence", "gates"])
+def test_a_graph_of_which_nothing_is_left_adds_up_to_nothing(kind: str) -> None:
+    torch.manual_seed(0)
+    readout = (
+        AdditiveReadout(6, 2)
+        if kind == "attention"
+        else SelfStandingReadout(6, 2, 3, saturates=kind == "presence")
+    ).double()
+    base = torch.ones(7, 2, dtype=torch.float64)
+    found = readout(NODES, INDEX, COUNTS, keep=KEEP, base=base)
+    assert found.terms[GONE].abs().max() == 0
+    assert found.values[1].abs().max() == 0
+    assert found.values[0].abs().min() > 1e-3
+
+
+@pytest.mark.parametrize("saturates", [True, False])
+def test_where_nobody_speaks_those_that_are_there_have_the_same_share(saturates: bool) -> None:
+    readout = SelfStandingReadout(6, 2, 3, saturates=saturates).double()
+    silent = torch.ones(7, dtype=torch.bool)
+    shares = readout(NODES, INDEX, COUNTS, keep=KEEP, silent=silent).attention
+    expected = torch.tensor([0.5, 0, 0.5, 0, 0, 0, 0], dtype=torch.float64)
+    torch.testing.assert_close(shares, expected[:, None].expand(7, 2))
+
+
+@pytest.mark.parametrize("saturates", [True, False])
+def test_atoms_that_are_not_there_do_not_speak_beside_silent_ones(saturates: bool) -> None:
+    readout = SelfStandingReadout(6, 2, 3, saturates=saturates).double()
+    silent, gone = torch.tensor([1, 0, 0, 0]).bool(), torch.tensor([0, 0, 1, 0]).bool()
+    index, counts = torch.zeros(4, dtype=torch.long), torch.tensor([4])
+    keep = (~gone).double()
+    marked = readout(NODES[:4], index, counts, keep=keep, silent=silent)
+    left = torch.tensor([3])
+    cut = readout(NODES[:4][~gone], index[:3], left, silent=silent[~gone])
+    torch.testing.assert_close(marked.terms[~gone], cut.terms)
+    torch.testing.assert_close(marked.attention[~gone], cut.attention)
+    torch.testing.assert_close(marked.values, cut.values)
