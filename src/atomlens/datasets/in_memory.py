@@ -23,7 +23,7 @@ from atomlens.datasets.tables.headers import parse_header
 from atomlens.errors import DatasetError
 from atomlens.printing import counted, cut, kind_of_object, shown
 from atomlens.structures.arrays import MADE_GEOMETRY, NAMED_GEOMETRY, Structure, StructureArrays
-from atomlens.structures.objects import as_list, is_amounts, is_object, is_single, values_of
+from atomlens.structures.objects import as_list, is_amounts, is_number_or_text, is_object, values_of
 from atomlens.targets import Target
 
 _STRUCTURE, _VALUE = "structure", "value"
@@ -106,7 +106,7 @@ def held_in_frame(frame: Any, wanted: Sequence[str], structure_column: str | Non
     if missing and len(holders) == 1:
         rows = [values_of(one) if is_object(one) else {} for one in columns[holders[0]]]
         for name in missing:
-            if any(is_single(row.get(name)) for row in rows):
+            if any(is_number_or_text(row.get(name)) for row in rows):
                 columns[name] = [row.get(name) for row in rows]
                 has_results = True
     return HeldTable(where=_FRAME, columns=columns, has_results=has_results)
@@ -245,9 +245,13 @@ def _of_structures(where: str, listed: Sequence[Any], wanted: Sequence[str]) -> 
         DatasetError: none of them holds a value, or a target that is asked for.
     """
     held = [values_of(one) for one in listed]
-    single = {key for row in held for key, value in row.items() if is_single(value)}
+    single = {key for row in held for key, value in row.items() if is_number_or_text(value)}
     rows = [  # an array among numbers is a wrong value
-        {k: v if is_single(v) or v is None else shown(v) for k, v in row.items() if k in single}
+        {
+            k: v if is_number_or_text(v) or v is None else shown(v)
+            for k, v in row.items()
+            if k in single
+        }
         for row in held
     ]
     if not any(rows):

@@ -51,7 +51,7 @@ def combine(s: float, a: Vector, t: float, b: Vector) -> Vector:
 
 @compiled
 def triangle(a: Vector, b: Vector, axis: Vector) -> float:
-    """Return the signed solid angle of the triangle axis, a, b."""
+    """Return the signed solid angle (sr) of the triangle axis, a, b; all have length one."""
     sums = 1.0 + dot(a, b) + dot(a, axis) + dot(b, axis)
     return 2.0 * math.atan2(dot(axis, cross(a, b)), sums)
 

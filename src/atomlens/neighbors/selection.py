@@ -27,7 +27,22 @@ def write_edges(
     rules: Rules,
     work: Workspace,
 ) -> int:
-    """Add the faces that pass the filter to the table, nearest neighbour first."""
+    """Add the faces that pass the filter to the table, nearest neighbour first.
+
+    Args:
+        table: Gets one row a face.
+        i: The atom whose cell stands in ``work``.
+        points: (n_atoms, 3) Å, of its structure.
+        vectors: (3, 3) Å, rows are lattice vectors.
+        rank: In how many directions the structure repeats.
+        limits: (4,) cutoff (Å); 1 for each lattice direction along which images can be
+            neighbours, else 0.
+        rules: Smallest solid angle and weight.
+        work: Its cell, the solid angles of its faces, and room.
+
+    Returns:
+        FINE, or MORE_EDGES where the table has no room for all faces.
+    """
     owners, angle, n_faces = work.cell.owners, work.room.products[2], work.cell.shape.size[1]
     row = table.progress[1]
     if row + n_faces > table.values.shape[1]:
@@ -75,7 +90,11 @@ def _locate(
     limits: NDArray[np.float64],
     work: Workspace,
 ) -> bool:
-    """Note where the neighbour behind a face stands; False if that image is not to count."""
+    """Note where the neighbour behind face ``f`` stands; False if that image is not to count.
+
+    For the others see `write_edges`. Its translation (lattice vectors) goes to ``work.chosen``,
+    vector and distance (Å) to ``work.vectors``.
+    """
     owners, moves, allowed, square = work.cell.owners, work.images.moves, True, 0.0
     j = owners[f, 0]
     for c in range(3):
@@ -97,7 +116,7 @@ def _locate(
 
 @inlined
 def _is_nearer(f: int, g: int, work: Workspace) -> bool:
-    """Order of the edges of one atom: distance, then atom, then image."""
+    """Say whether face ``f`` comes before face ``g``: by distance, then atom, then image."""
     if work.vectors[f, 3] != work.vectors[g, 3]:
         return bool(work.vectors[f, 3] < work.vectors[g, 3])
     if work.cell.owners[f, 0] != work.cell.owners[g, 0]:

@@ -30,6 +30,7 @@ class RowLinear(nn.Linear):
         return product(rows, self.weight, self.bias)
 
     def _sums_by_kernel(self, rows: Tensor) -> bool:
+        """Say whether the kernel takes these rows: many, in 32 bits, of a power of two outputs."""
         width = self.out_features
         return (
             rows.dim() == 2
@@ -46,6 +47,8 @@ class RowLinear(nn.Linear):
 
 
 class _RowLinear(torch.autograd.Function):
+    """A linear map whose gradient on the bias is added up by `column_sums`."""
+
     @staticmethod
     def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(rows, weight)

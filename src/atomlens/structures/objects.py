@@ -25,20 +25,15 @@ from atomlens.structures.checks import check_atoms
 from atomlens.structures.distance_doubts import unused_cell
 from atomlens.structures.forms import REFUSE, DisorderChoice
 from atomlens.structures.makers import named_maker
-from atomlens.structures.records import (
-    add_warning,
-    drop_masses,
-    note_doubts,
-)
-
-if TYPE_CHECKING:
-    from ase import Atoms
-
 from atomlens.structures.pymatgen_sites import (
     atoms_of_pymatgen,
     atoms_of_sites,
     pymatgen_symbol,
 )
+from atomlens.structures.records import add_warning, drop_masses, note_doubts
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 _FILE_INFO = "_MolFileInfo"
 """Property in which rdkit keeps the second line of a MOL file: its program."""
@@ -51,8 +46,10 @@ def atoms_of(thing: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
 
     Accepted are ase.Atoms, Symbols, Formula and rows of its data bases, pymatgen Structure,
     Molecule, Composition, Element and entries (and their relatives), rdkit Mol, a dictionary of
-    amounts, and a structure or sample of a data set. Raises StructureError for others and for bad
-    structures.
+    amounts, and a structure or sample of a data set.
+
+    Raises:
+        StructureError: it is something else, or a structure that cannot be used.
     """
     models = _converted(thing, disorder)
     for i, atoms in enumerate(models):
@@ -127,7 +124,7 @@ def entry_energies(corrected: float, uncorrected: float) -> dict[str, float]:
     return {"energy": corrected, UNCORRECTED: uncorrected}
 
 
-def is_single(value: Any) -> bool:
+def is_number_or_text(value: Any) -> bool:
     """Say whether a value is a number or a text, also one of numpy."""
     return isinstance(value, str | Real | np.bool_) or (
         isinstance(value, np.ndarray) and value.ndim == 0
@@ -159,10 +156,12 @@ def is_object(thing: Any) -> bool:
 
 
 def _packages(thing: Any) -> set[str]:
+    """Return the packages that the class of an object and its bases come from."""
     return {cls.__module__.partition(".")[0] for cls in type(thing).__mro__}
 
 
 def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
+    """Return an object as new ase.Atoms, of whichever package it is, as yet unchecked."""
     if isinstance(thing, Structure):
         return [thing.to_atoms()]
     if "atomlens" in _packages(thing) and hasattr(thing, "identifier"):  # a sample of a data set
@@ -189,7 +188,9 @@ def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
     if is_nothing(thing):
         raise StructureError("a structure is missing here; fill it, or leave the entry out")
     if is_amounts(thing):
-        return [_of_dictionary(thing)]
+        from atomlens.structures.formulas import symbol_of_key
+
+        return [_of_amounts([(symbol_of_key(key), amount) for key, amount in thing.items()], "")]
     if hasattr(thing, "columns") or isinstance(thing, Mapping):
         raise StructureError(
             f"{kind_of_object(thing)} is a table, whose rows are inputs of predict and all that "
@@ -242,6 +243,7 @@ def _of_ase(atoms: "Atoms", disorder: DisorderChoice) -> "list[Atoms]":
 
 
 def _copy(atoms: "Atoms") -> "Atoms":
+    """Return a copy with its calculator and without given masses; an unused cell is told."""
     copy = atoms.copy()
     copy.calc = atoms.calc
     drop_masses(copy)
@@ -309,12 +311,6 @@ def is_amounts(given: Any) -> bool:
         and all(map(symbol_of_key, given))
         and all(number_in(n) is not None for n in given.values())
     )
-
-
-def _of_dictionary(given: Mapping[str, float]) -> "Atoms":
-    from atomlens.structures.formulas import symbol_of_key
-
-    return _of_amounts([(symbol_of_key(key), amount) for key, amount in given.items()], "")
 
 
 def _from_rdkit(molecule: Any, n_most: int) -> "list[Atoms]":

@@ -41,7 +41,8 @@ class Job:
     taught: TaughtAttention | None = None
     """Where the attention should stand in some samples, if that is said."""
     run: dict[str, Any] = field(default_factory=dict)
-    """What the model folder keeps of the description of the run (see `run_folder.rest_of`)."""
+    """What the model folder keeps of the description of the run; see
+    `run_folder.kept_with_model`."""
     file_sha256: str = ""
     """Of the file that the data were read from; empty if it was none."""
     remarks: tuple[str, ...] = ()

@@ -47,8 +47,8 @@ from atomlens.training.run_folder import (
     describe_run,
     digest_of_file,
     is_finished,
+    kept_with_model,
     open_run,
-    rest_of,
 )
 from atomlens.training.settings import TrainSettings
 from atomlens.training.teaching import TaughtAttention, read_taught
@@ -233,7 +233,7 @@ def _train(
             transfer=transfer,
             element_table=table,
             taught=taught,
-            run=rest_of(run),
+            run=kept_with_model(run),
             file_sha256=file_sha256,
             remarks=(*dataset.remarks, *said.remarks),
         )

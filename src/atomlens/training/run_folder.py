@@ -199,12 +199,13 @@ def describe_model(predictor: Predictor) -> dict[str, Any]:
     return plain
 
 
-def rest_of(description: dict[str, Any]) -> dict[str, Any]:
+def kept_with_model(description: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a description that a model folder holds nowhere else."""
     return {key: description[key] for key in ("data", "charges", "held", "split", "reading")}
 
 
 def _decisive(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide what is learned and stand nowhere else in a description."""
     return {k: v for k, v in settings.items() if k not in _MAY_CHANGE | _ELSEWHERE}
 
 

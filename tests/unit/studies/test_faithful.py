@@ -264,6 +264,13 @@ def test_random_weights_are_those_of_other_networks() -> None:
     assert changed[-1] == {name for name, _ in predictor.models[0].named_parameters()}
 
 
+def test_a_network_of_one_part_is_made_random_once() -> None:
+    ridge = trained_around(
+        small_model("ridge").float(), builder=make_builder("formula"), targets=(Target(name="y"),)
+    )
+    assert [stage.name for stage in checks.random_from_the_readout(ridge, 0)] == ["all"]
+
+
 def test_elements_of_formulas_are_taken_away_together() -> None:
     torch.manual_seed(0)
     model = small_model("lens", mode="formula").float()

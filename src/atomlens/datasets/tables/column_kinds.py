@@ -123,7 +123,7 @@ class TypedColumn:
             if numerals.problem:
                 raise DatasetError(f"{where}: the column {name!r} {numerals.problem}.")
             tell_errors(numerals.with_error, name, where)
-            return cls._of_numbers(values, numerals.numbers, name, where, hint=kind is None)
+            return cls._of_numbers(values, numerals.numbers, name, where, is_guess=kind is None)
         if kind is None:
             return cls._of_classes(values, name, where)
         return cls(problem=_no_target(values, name, where))
@@ -136,8 +136,12 @@ class TypedColumn:
         name: str,
         where: str,
         *,
-        hint: bool,
+        is_guess: bool,
     ) -> "TypedColumn":
+        """Take the numbers; a cell that is none is a problem of its row.
+
+        ``is_guess``: nobody has said that they are numbers, so signs of classes are told.
+        """
         problems: dict[int, str] = {}
         found = np.full(len(values), np.nan)
         for row, (value, number) in enumerate(zip(values, numbers, strict=True)):
@@ -154,11 +158,11 @@ class TypedColumn:
             else:
                 found[row] = number
         tell_bounds([values[row] for row in problems], len(values), name, where)
-        if hint:
+        if is_guess:
             tell_few_numbers(found, name, where)
         told = tell_sentinels(found, name, where)
         tell_two_units(found[~told], name, where)
-        if hint:
+        if is_guess:
             tell_decades(found[~told], name, where)
         return cls(kind="regression", numbers=found, problems=problems)
 
@@ -244,6 +248,7 @@ class TypedColumn:
 
     @classmethod
     def _numbered(cls, texts: Sequence[str | None], classes: tuple[str, ...]) -> "TypedColumn":
+        """Return classes by their numbers, NaN for None."""
         number = {text: float(i) for i, text in enumerate(classes)}
         numbers = np.array([np.nan if t is None else number[t] for t in texts], dtype=np.float64)
         return cls(kind="classification", classes=classes, numbers=numbers)

@@ -65,6 +65,13 @@ def write_study_map(
 
 
 def _numbers(rows: Sequence[Row], prefix: str, how: str) -> dict[str, MapProperty]:
+    """Return places, predictions and what is known of their errors, of one model.
+
+    Args:
+        rows: One a structure, of the table ``map``.
+        prefix: Before every name.
+        how: The map was made.
+    """
     target, unit = str(rows[0]["target"]), str(rows[0]["unit"])
     found = {
         f"{prefix}map {k}": MapProperty(

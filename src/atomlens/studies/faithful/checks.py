@@ -58,9 +58,9 @@ def random_from_the_readout(predictor: Predictor, seed: int) -> list[Stage]:
         torch.manual_seed(seed)
         fresh = [type(m)(m.config).state_dict() for m in predictor.models]
     parts = _parts(predictor.models[0])
-    shown = sorted({1, 2, (len(parts) + 1) // 2, len(parts)} - {0})
+    shown = {1, 2, (len(parts) + 1) // 2, len(parts)}
     stages = []
-    for n_random in shown:
+    for n_random in sorted(n for n in shown if 0 < n <= len(parts)):
         chosen = tuple(parts[-n_random:])
         models = tuple(
             _with_random(m, weights, chosen)
@@ -75,21 +75,18 @@ def random_from_the_readout(predictor: Predictor, seed: int) -> list[Stage]:
 
 def _parts(model: PropertyModel) -> list[str]:
     """Return the parts with weights in the order in which they are used, lists one by one."""
+    weights = [name for name, _ in model.named_parameters()]
     names: list[str] = []
     for name, child in model.named_children():
-        children = [f"{name}.{key}" for key, _ in child.named_children()]
         several = isinstance(child, torch.nn.ModuleList)
-        names += [n for n in (children if several else [name]) if any(_has(model, n))]
-    return names
-
-
-def _has(model: PropertyModel, part: str) -> list[str]:
-    return [name for name, _ in model.named_parameters() if name.startswith(f"{part}.")]
+        names += [f"{name}.{key}" for key, _ in child.named_children()] if several else [name]
+    return [n for n in names if any(weight.startswith(f"{n}.") for weight in weights)]
 
 
 def _with_random(
     model: PropertyModel, fresh: dict[str, torch.Tensor], parts: tuple[str, ...]
 ) -> PropertyModel:
+    """Return a copy of a network in which some parts have the weights ``fresh``."""
     copy = deepcopy(model)
     own = copy.state_dict()
     for name in own:
@@ -151,6 +148,7 @@ def cell_change(asked: Asked, method: str, scores: Values) -> tuple[float, int]:
 
 
 def _to_one(scores: Values) -> Values:
+    """Return scores whose sizes add up to one, or zeros as they are."""
     total = np.abs(scores).sum()
     return scores / total if total > 0 else scores
 
@@ -187,7 +185,13 @@ class Promised(NamedTuple):
 
 
 def completeness(asked: Asked, method: str, scores: Values) -> Promised:
-    """Return the largest error of the sum that a method promises, where nothing was cut."""
+    """Return the largest error of the sum that a method promises, where nothing was cut.
+
+    Args:
+        asked: The structures and their predictions.
+        method: Name of the explainer.
+        scores: (n_atoms,) what it says.
+    """
     worst, n_whole, n_cut = np.nan, 0, 0
     starts = np.concatenate([[0], np.cumsum([len(q.structure_index) for q in asked.questions])])
     for question, a, b in zip(asked.questions, starts[:-1], starts[1:], strict=True):
@@ -219,7 +223,12 @@ def all_equal(structure: Structure) -> bool:
 
 
 def between_members(by_member: Values, split: Callable[[Values], list[Values]]) -> list[float]:
-    """Return the mean rank correlation between the members of an ensemble in each structure."""
+    """Return the mean rank correlation between the members of an ensemble in each structure.
+
+    Args:
+        by_member: (n_members, n_atoms) scores.
+        split: Cuts (n_atoms,) into the units of each structure.
+    """
     parts = [split(member) for member in by_member]
     found = []
     for structure in zip(*parts, strict=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,19 +118,20 @@ class ModelShares:
 
     def class_rows(self, intervals: dict[int, Interval]) -> list[Row]:
         """Return a row for each class and network, with the intervals of the trained model."""
-        networks = {"trained": [self.trained], **self.controls}
-        return [
-            {
-                **self._class_row(index, found),
-                "network": network,
-                "enrichment_low": intervals[index].low if network == "trained" else None,
-                "enrichment_high": intervals[index].high if network == "trained" else None,
-            }
-            for network, found in networks.items()
+        rows = [
+            self._class_row("trained", index, [self.trained], intervals[index])
+            for index in self.present
+        ]
+        return rows + [
+            self._class_row(name, index, networks, None)
+            for name, networks in self.controls.items()
             for index in self.present
         ]
 
-    def _class_row(self, index: int, networks: Sequence[Shares]) -> dict[str, Any]:
+    def _class_row(
+        self, network: str, index: int, networks: Sequence[Shares], interval: Interval | None
+    ) -> Row:
+        """Return the means of a class over some networks and the structures that have it."""
         having = self.trained.atoms[:, index] > 0
 
         def mean(values: Sequence[Values]) -> float:
@@ -138,15 +139,15 @@ class ModelShares:
 
         return {
             "model": self.label,
-            "network": "",
+            "network": network,
             "grouping": grouping_of(CLASSES[index]),
             "class": CLASSES[index],
             "n_structures": int(having.sum()),
             "atom_share": mean([s.atoms for s in networks]),
             "attention_share": mean([s.attention for s in networks]),
             "enrichment": mean([s.enrichment for s in networks]),
-            "enrichment_low": None,
-            "enrichment_high": None,
+            "enrichment_low": None if interval is None else interval.low,
+            "enrichment_high": None if interval is None else interval.high,
             "share_of_first": mean([s.first for s in networks]),
             "share_of_first_three": mean([s.first_three for s in networks]),
         }

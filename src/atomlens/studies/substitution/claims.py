@@ -47,7 +47,13 @@ def all_claims(
 
 
 def element_ratios(suffix: str, formulas: Sequence[str], models: Trainings) -> Claim:
-    """Return claim S11: there is one host, so the trainings are what is drawn."""
+    """Return claim S11: there is one host, so the trainings are what is drawn.
+
+    Args:
+        suffix: Behind the number of the claim, where there are several targets.
+        formulas: Of the hosts.
+        models: Of one target.
+    """
     present = {symbol for found in models.values() for symbol in _symbols(found)}
     reason = _reason(formulas, set(_RATIOS) - present)
     parts: list[Part] = []
@@ -105,8 +111,15 @@ def two_groups(
     groups: Mapping[int, str],
     seed: int = 0,
 ) -> Claim:
-    """Return claim S12: elements are drawn, since the sites of one element are no independent
-    cases of it."""
+    """Return claim S12: elements are drawn, as the sites of one are no independent cases of it.
+
+    Args:
+        suffix: Behind the number of the claim, where there are several targets.
+        formulas: Of the hosts.
+        models: Of one target.
+        groups: ``low`` or ``high`` by atomic number.
+        seed: Decides the draws.
+    """
     needed = set.union(*_GROUPS.values())
     present = set.intersection(*(_symbols(found) for found in models.values()))
     reason = _reason(formulas, needed - present)
@@ -118,14 +131,13 @@ def two_groups(
         for label, found in models.items():
             elements, units = np.unique([i.element for i in found.items], return_inverse=True)
             group = np.array([groups.get(int(z), "") for z in elements])
-            controls = found.controls
             parts = [
                 drawn_part(
                     "AUC",
                     drawn_separation(found.ratios, units, group),
                     {
                         name: [drawn_separation(network, units, group) for network in networks]
-                        for name, networks in controls.items()
+                        for name, networks in found.controls.items()
                     },
                     len(elements),
                     limit=_SMALLEST_AREA,
@@ -139,7 +151,7 @@ def two_groups(
                         name: [
                             drawn_correlation(network, found.values, units) for network in networks
                         ]
-                        for name, networks in controls.items()
+                        for name, networks in found.controls.items()
                     },
                     len(elements),
                     limit=_LARGEST_CORRELATION,
@@ -173,6 +185,7 @@ def chance_of_area(n_low: int, n_high: int, least: float) -> float:
 
 
 def _mean_ratio(found: Ratios, ratios: Values, element: str) -> float:
+    """Return the mean of a network's ratios (n_items,) at the sites of an element, NaN of none."""
     own = np.array([SYMBOLS[i.element] == element for i in found.items])
     return float(np.mean(ratios[own])) if own.any() else np.nan
 

@@ -26,9 +26,8 @@ def draw_truth(rows: Sequence[Row], path: Path) -> Path:
     places, headings = _places(rows)
     longest = max(len(name) for name in (*headings.values(), *(str(r["method"]) for r in rows)))
     left = 0.3 + 0.075 * longest
-    height = 1.5 + 0.38 * (len(rows) + len(headings))
-    with new_figure(path, (left + 4.8, height)) as figure:
-        width = left + 4.8
+    width, height = left + 4.8, 1.5 + 0.38 * (len(rows) + len(headings))
+    with new_figure(path, (width, height)) as figure:
         axes = figure.add_axes((left / width, 0.95 / height, 4.6 / width, (height - 1.4) / height))
         plain_axes(axes)
         intervals: list[tuple[float, float, int]] = []
