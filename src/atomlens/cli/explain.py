@@ -171,7 +171,7 @@ def run(options: argparse.Namespace) -> int:
                 rows += explanation_rows([one])
                 sources.append(one.source)
                 # the reader's were told when it was read
-                doubt = "; ".join(one.doubts.about("", "made", "named"))
+                doubt = "; ".join(one.doubts.beside("cut shell"))
                 n_cut += bool(one.doubts.about("cut shell"))
                 doubts += [f"warning: {one.name}: {doubt}"] if doubt else []
                 kept += [one] if options.chemiscope is not None else []

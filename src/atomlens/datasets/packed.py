@@ -3,7 +3,7 @@
 An ``.npz`` archive of plain arrays (nothing in it can be unpickled), compressed with zlib:
 
     header           JSON as UTF-8 bytes: format, name, targets, failures, warnings and makers of
-                     coordinates by structure
+                     coordinates by structure, what the warnings are about by sentence
     names            all names as UTF-8 bytes, one after another
     name_offsets     (n + 1,) in bytes
     offsets          (n + 1,) in atoms
@@ -35,6 +35,7 @@ from atomlens.errors import AtomlensError, DatasetError, Failure, SettingsError
 from atomlens.files import place_of, whole_file
 from atomlens.printing import clean_name, encodable, one_line
 from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.doubts import Doubt, of_earlier_file
 from atomlens.targets import Target
 
 FORMAT = "atomlens-packed-1"
@@ -129,23 +130,41 @@ def load_packed(path: str | Path) -> Dataset:
 
 def _header(dataset: Dataset) -> dict[str, Any]:
     makers = {str(i): maker for i, maker in enumerate(dataset.structures.makers) if maker}
+    warnings = dataset.structures.warnings
+    doubts = (one for said in warnings for one in said if isinstance(one, Doubt))
     return {
         "format": FORMAT,
         "name": dataset.name,
         "targets": [t.to_dict() for t in dataset.targets],
         "failures": [f.to_dict() for f in dataset.failures],
-        "warnings": {str(i): list(w) for i, w in enumerate(dataset.structures.warnings) if w},
+        "warnings": {str(i): list(w) for i, w in enumerate(warnings) if w},
+        "doubts": {one: one.to_plain() for one in doubts},
         **({"makers": makers} if makers else {}),
     }
 
 
+def _warnings(header: dict[str, Any], n: int) -> tuple[tuple[str, ...], ...]:
+    """Return the sentences on each of n structures with their kinds; empty if there are none."""
+    told: dict[str, list[str]] = header.get("warnings", {})
+    doubts: dict[str, dict[str, Any]] | None = header.get("doubts")
+
+    def as_told(text: str) -> str:
+        if doubts is None:
+            return of_earlier_file(text)
+        return Doubt.from_plain(text, doubts[text]) if text in doubts else text
+
+    return tuple(tuple(map(as_told, told.get(str(i), ()))) for i in range(n)) if told else ()
+
+
 def _bytes(text: bytes) -> NDArray[np.uint8]:
+    """(n_bytes,) as the archive holds a text."""
     return np.frombuffer(text, dtype=np.uint8)
 
 
 def _stored_positions(
     structures: StructureArrays, precision: Precision, resolution: float | None
 ) -> NDArray[Any]:
+    """(n_atoms, 3) Å; see `save_packed` for the arguments."""
     positions = structures.positions
     if resolution is not None:
         if not resolution > 0:
@@ -160,6 +179,7 @@ def _stored_positions(
 
 
 def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
+    """Return the data set of an archive; raises a ValueError if its arrays are none."""
     header = parse_json(arrays["header"].tobytes())
     if header["format"] != FORMAT:
         raise ValueError(f"format {header['format']!r}, not {FORMAT!r}")
@@ -167,7 +187,6 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
     ends = arrays["name_offsets"].tolist()
     names = tuple(clean_name(text[a:b].decode()) for a, b in pairwise(ends))
     n = len(names)
-    doubts: dict[str, list[str]] = header.get("warnings", {})
     makers: dict[str, str] = header.get("makers", {})
     structures = StructureArrays(
         offsets=arrays["offsets"].astype(np.int64),
@@ -178,7 +197,7 @@ def _dataset(arrays: dict[str, NDArray[Any]]) -> Dataset:
         names=names,
         is_formula=arrays.get("is_formula", np.zeros(n, dtype=np.bool_)).astype(np.bool_),
         charges=arrays["charges"].astype(np.float32) if "charges" in arrays else None,
-        warnings=tuple(tuple(doubts.get(str(i), ())) for i in range(n)) if doubts else (),
+        warnings=_warnings(header, n),
         is_made=arrays["is_made"].astype(np.bool_) if "is_made" in arrays else None,
         makers=tuple(one_line(str(makers.get(str(i), ""))) for i in range(n)) if makers else (),
     )

@@ -12,7 +12,7 @@ from atomlens.datasets.splits import first_forms
 from atomlens.elements.naming import amounts_in, formula_of
 from atomlens.predictor.prediction import Prediction
 from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.doubts import Doubt, Doubts, kind_of_doubt
+from atomlens.structures.doubts import Doubts, as_doubt
 from atomlens.structures.forms import name_of_forms, said_of_models
 from atomlens.targets import value_slices
 
@@ -169,6 +169,6 @@ def _counted(said: Sequence[Sequence[str]], kind: str) -> list[str]:
     counts = Counter(text for one in said for text in dict.fromkeys(one))
     n = len(said)
     return [
-        Doubt(f"{text} (so for {c} of {n} {kind})", kind_of_doubt(text)) if c < n else text
+        as_doubt(text).reworded(f"{text} (so for {c} of {n} {kind})") if c < n else text
         for text, c in counts.items()
     ]

@@ -14,8 +14,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import Failure
 from atomlens.predictor.samples import TrainingSamples
 from atomlens.printing import one_line
-from atomlens.structures.distance_doubts import doubts_unit
-from atomlens.structures.records import unseen_electrons
+from atomlens.structures.doubts import of_earlier_file
 
 _KINDS = {"molecule", "periodic structure", "formula"}
 
@@ -124,6 +123,9 @@ class TrainingRecord:
     """What was warned of while the data were read and the training was set up."""
     warnings: tuple[Failure, ...] = ()
     """What the readers found doubtful in structures that were used."""
+    doubted: Mapping[str, int] | None = None
+    """By kind of doubt (`DoubtKind`): structures that were used of which a reader said such a
+    thing. None in folders of earlier days, whose ``warnings`` alone say it."""
     kinds: tuple[str, ...] = ()
     """What the structures of the training part were: ``molecule``, ``periodic structure``,
     ``formula``; empty if unknown (folders of atomlens 0.1)."""
@@ -142,14 +144,12 @@ class TrainingRecord:
         return dict(self.run.get("reading", {}))
 
     @cached_property
-    def n_of_doubted_unit(self) -> int:
-        """Structures that were used of which a reader doubted the unit of the lengths."""
-        return sum(doubts_unit((one.message,)) for one in self.warnings)
-
-    @cached_property
-    def electrons_told(self) -> Counter[str]:
-        """Structures that were used whose readers told of charges and the like (`ELECTRONS`)."""
-        return Counter(what for one in self.warnings for what in unseen_electrons(one.message))
+    def n_doubted(self) -> Counter[str]:
+        """Structures that were used of which a reader said something, by kind of doubt."""
+        if self.doubted is not None:
+            return Counter(self.doubted)
+        told = (of_earlier_file(one.message) for one in self.warnings)
+        return Counter(kind for doubt in told for kind in doubt.kinds)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the part that goes into ``settings.json``: all but split and history."""
@@ -187,6 +187,7 @@ class TrainingRecord:
             **(
                 {} if self.single_molecules is None else {"single_molecules": self.single_molecules}
             ),
+            **({} if self.doubted is None else {"doubted": dict(self.doubted)}),
             **({} if self.about is None else {"about": asdict(self.about)}),
         }
 
@@ -217,6 +218,7 @@ class TrainingRecord:
             kinds=_kinds(content.get("kinds", [])),
             made_geometries=_yes_or_no(content, "made_geometries"),
             single_molecules=_yes_or_no(content, "single_molecules"),
+            doubted=_doubted(content.get("doubted")),
             about=None if content.get("about") is None else About.from_dict(content["about"]),
             **rest,
         )
@@ -249,6 +251,13 @@ def _numbers_of_elements(content: Any) -> dict[int, int]:
     if not all(0 < z < len(SYMBOLS) for z in found):
         raise ValueError("`rare_elements` holds something else than elements")
     return found
+
+
+def _doubted(content: Any) -> dict[str, int] | None:
+    """Return numbers of structures by kind of doubt, None for none; a ValueError for others."""
+    if content is None:
+        return None
+    return {one_line(str(kind)): count_in(n) for kind, n in dict(content).items()}
 
 
 def _yes_or_no(content: Mapping[str, Any], name: str) -> bool | None:

@@ -12,10 +12,9 @@ import numpy as np
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.predictor.trust.calibration import INTERVAL
-from atomlens.predictor.trust.doubts import FOREIGN, NAMED, TAKEN
 from atomlens.printing import percent
 from atomlens.reports.wording import value_with_error
-from atomlens.structures.doubts import Doubts
+from atomlens.structures.doubts import DoubtKind, Doubts, as_doubt
 from atomlens.structures.files import stem_of
 from atomlens.structures.text import is_forced
 from atomlens.targets import Target, target_places, value_slices
@@ -316,15 +315,15 @@ def _in_one_cell(target: Target, value: float, std: float) -> Row:
 
 def _in_few_words(doubts: Doubts) -> Doubts:
     """Return doubts of which those that are said once for all inputs are short."""
-    short = {
-        FOREIGN: "coordinates made here",
-        NAMED: "coordinates of another method",
-        TAKEN: "coordinates of another method",
+    short: dict[DoubtKind, str] = {
+        "made": "coordinates made here",
+        "named": "coordinates of another method",
+        "taken": "coordinates of another method",
     }
     return replace(
         doubts,
         of_model=tuple(
-            next((words for start, words in short.items() if text.startswith(start)), text)
+            next((short[kind] for kind in as_doubt(text).kinds if kind in short), text)
             for text in doubts.of_model
         ),
     )

@@ -20,14 +20,14 @@ from atomlens.predictor.samples import UNKNOWN
 from atomlens.predictor.trust.calibration import Calibration
 from atomlens.predictor.trust.doubts import (
     BEYOND,
-    FOREIGN,
-    NAMED,
+    ELECTRONS,
     OF_CUT_SHELL,
-    TAKEN,
     Sentences,
     below_zero,
     far_outside,
     larger_molecules,
+    made_by,
+    made_here,
     no_estimate,
     of_another_kind,
     said_of,
@@ -49,9 +49,8 @@ from atomlens.predictor.trust.estimates import (
     without_errors,
 )
 from atomlens.predictor.trust.familiarity import Familiarity
-from atomlens.structures.arrays import OF_RDKIT, StructureArrays
-from atomlens.structures.distance_doubts import doubts_unit
-from atomlens.structures.doubts import Doubt, DoubtKind, Doubts, kind_of_doubt
+from atomlens.structures.arrays import StructureArrays
+from atomlens.structures.doubts import Doubts, are_about
 from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.options import ReadingOptions
 from atomlens.targets import Target, value_slices
@@ -389,9 +388,9 @@ class TrainedModel:
         none = np.zeros(len(structures), dtype=np.bool_)
         if not structures.warnings or not self.builder.needs_positions:
             return none
-        if self._are_many(self.record.n_of_doubted_unit):
+        if self._are_many(self.record.n_doubted["unit"]):
             return none
-        return np.array([doubts_unit(said) for said in structures.warnings], dtype=np.bool_)
+        return np.array([are_about(said, "unit") for said in structures.warnings], dtype=np.bool_)
 
     def _are_many(self, n: int) -> bool:
         """Say whether ``n`` of its samples are more than a few of them."""
@@ -412,8 +411,8 @@ class TrainedModel:
         """(n,) what `with_new_electrons` says; nothing where nobody knows what training had."""
         if not structures.warnings or self.record.samples is None or not self._known_kinds:
             return ("",) * len(structures)
-        before = self.record.electrons_told
-        known = {what for what, n in before.items() if self._are_many(n)}
+        before = self.record.n_doubted
+        known = {what for what in ELECTRONS if self._are_many(before[what])}
         found = with_new_electrons(structures, known, before)
         own = seen or ("",) * len(structures)
         return tuple(
@@ -492,7 +491,7 @@ class TrainedModel:
         each = zip(
             zip(*reasons, strict=True),
             is_refused.tolist(),
-            self._about_made(structures, seen),
+            self._about_made(structures, seen, is_refused),
             inputs.remarks or ("",) * n,
             [False] * n if inputs.cut_shell is None else inputs.cut_shell.tolist(),
             structures.warnings or ((),) * n,
@@ -503,28 +502,28 @@ class TrainedModel:
             strange = [text for text in sentences if text]
             if strange and refused:
                 strange[-1] += ", so no error is estimated"
-            if refused and self.calibration_of_made is not None:
-                text = made.partition("; the error estimate is for")[0]  # there is none
-                made = Doubt(text, kind_of_doubt(made))
             said = [text for text in (remark, *strange, made) if text]
             said += [OF_CUT_SHELL] if is_cut else []
             doubts.append(Doubts(of_reader=of_reader, of_model=tuple(said)))
         return tuple(doubts)
 
-    def _about_made(self, structures: StructureArrays, seen: Sequence[str]) -> tuple[str, ...]:
-        """(n,) sentences on coordinates that were made, where the model learned from others."""
+    def _about_made(
+        self, structures: StructureArrays, seen: Sequence[str], is_refused: NDArray[np.bool_]
+    ) -> Sentences:
+        """(n,) sentences on coordinates that were made, where the model learned from others.
+
+        Of what has no error estimate (``is_refused``) none says what the estimate is for.
+        """
         judged = self.calibration_of_made is not None
         said = [""] * len(structures)
         for index in np.flatnonzero(self.foreign(structures, seen)).tolist():
             here = structures.is_made is not None and bool(structures.is_made[index])
-            kind: DoubtKind = "made" if here else "named"
-            first, so = FOREIGN, "; the error estimate is for such coordinates"
-            if not here:
-                maker = structures.makers[index]
-                begins = TAKEN if maker == OF_RDKIT else NAMED
-                first = f"{begins} {maker}, and the model learned from those of {self._level}"
-                so = "; the error estimate is for coordinates of a force field"
-            said[index] = Doubt(first + (so if judged else ", so errors may be larger"), kind)
+            so = ", so errors may be larger"
+            if judged:
+                which = "such coordinates" if here else "coordinates of a force field"
+                so = "" if is_refused[index] else f"; the error estimate is for {which}"
+            maker = "" if here else structures.makers[index]
+            said[index] = made_here(so) if here else made_by(maker, self._level, so)
         return tuple(said)
 
 

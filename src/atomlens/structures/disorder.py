@@ -21,6 +21,7 @@ from atomlens.elements.radii import COVALENT_RADII
 if TYPE_CHECKING:
     from ase import Atoms
 
+from atomlens.structures.doubts import Doubt
 from atomlens.structures.forms import DisorderChoice
 
 _SEED = 20240229
@@ -113,6 +114,7 @@ def ordered_models(atoms: PartialAtoms, choice: DisorderChoice) -> list[OrderedM
             kept,
             f"ordered model {i + 1} of {n}{different}, drawn by the occupancies",
             too_much,
+            f"ordered models{different} were drawn by the occupancies",
         )
         for i, kept in enumerate(drawn)
     ]
@@ -177,12 +179,27 @@ def composition_of(whole: "Atoms", atoms: PartialAtoms) -> "Atoms | None":
     return found
 
 
-def _model(atoms: PartialAtoms, kept: NDArray[np.int_], what: str, too_much: str) -> OrderedModel:
+def _model(
+    atoms: PartialAtoms, kept: NDArray[np.int_], what: str, too_much: str, of_all: str = ""
+) -> OrderedModel:
+    """Return an ordered model with what is said of it.
+
+    Args:
+        atoms: The disordered cell.
+        kept: Indices of the atoms that are there.
+        what: How they were chosen.
+        too_much: What is said of places that more than one atom share.
+        of_all: How all models were chosen, where there may be several.
+    """
     kept = np.sort(kept)
     before = _formula(atoms.numbers, atoms.occupancies)
     after = _formula(atoms.numbers[kept], np.ones(len(kept)))
     change = "" if before == after else f": {after} for {before}"
-    return OrderedModel(kept, f"the structure is disordered{too_much}; {what}{change}")
+    begin = f"the structure is disordered{too_much}; "
+    said = f"{begin}{what}{change}"
+    if of_all:
+        said = Doubt(said, "ordered model", pieces=(begin + of_all,))
+    return OrderedModel(kept, said)
 
 
 def _excess(cluster: "_Cluster") -> float:

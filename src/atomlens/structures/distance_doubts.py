@@ -1,6 +1,5 @@
 """Signs that distances cannot be right: another unit, another element, an atom that is alone."""
 
-from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from atomlens.structures.distances import (
     nearness_of,
     pairs_within,
 )
+from atomlens.structures.doubts import Doubt
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -29,12 +29,12 @@ SHORTEST_OF_METALS = 0.72
 """Sums of covalent radii; the bonds of M=O and M≡N are longer."""
 SHORTEST_OF_GASES = 2.0
 """Å; no compound of He, Ne or Ar is nearer that anyone gives as a file."""
-_UNIT_DOUBTED = "unit, which must be Å"
-"""In every sentence that doubts the unit of lengths."""
 
-NM_NOTICE = (
+NM_NOTICE = Doubt(
     "nearly all of its atoms are about ten times nearer to each other than bonds are long, so the "
-    "lengths may be in nm; check the unit, which must be Å"
+    "lengths may be in nm; check the unit, which must be Å",
+    "unit",
+    "distances",
 )
 _NEAR_IN_NM = 0.25
 """Sums of covalent radii; in nm, bonds are about 0.1."""
@@ -58,13 +58,18 @@ LONGEST_H = 1.3
 LONGEST_D = 2.6
 """Å; to a metal it may be that far, in ionic hydrides."""
 _MOST_CELLS_AWAY = 2.0
-STRETCHED_NOTICE = (
+STRETCHED_NOTICE = Doubt(
     "no hydrogen has a neighbour within 1.4 Å, so the coordinates may be in bohr; check the unit, "
-    "which must be Å"
+    "which must be Å",
+    "unit",
+    "distances",
+    "hydrogens",
 )
-UNBOUND_NOTICE = (
+UNBOUND_NOTICE = Doubt(
     "no two of its atoms are within the length of a bond, and all would be if the coordinates were "
-    "in bohr; check the unit, which must be Å"
+    "in bohr; check the unit, which must be Å",
+    "unit",
+    "distances",
 )
 _NO_BOND, _BOND_IN_BOHR = 1.35, 2.3
 """Sums of covalent radii; 0.71 to 1.2 of them in Å, if given in bohr."""
@@ -113,9 +118,10 @@ def doubtful_distance(atoms: "Atoms") -> str:
     try:
         pairs = pairs_within(atoms.positions, cell, pbc, reach)
     except CrowdError:
-        return (
+        return Doubt(
             f"each of its atoms has very many neighbours within {reach:.2f} Å; check the unit, "
-            "which must be Å"
+            "which must be Å",
+            "unit",
         )
     except StructureError:
         return ""  # `check_atoms` and the readers say what is wrong
@@ -136,15 +142,11 @@ def doubtful_distance(atoms: "Atoms") -> str:
         if i == j
         else f"{atom_label(numbers, i)} and {atom_label(numbers, j)}"
     )
-    return (
+    return Doubt(
         f"{who} are {apart}, nearer than such atoms ever are; check the unit, which must be Å, and "
-        "whether coordinates are fractions of the cell"
+        "whether coordinates are fractions of the cell",
+        "unit",
     )
-
-
-def doubts_unit(warnings: Iterable[str]) -> bool:
-    """Say whether one of the sentences about a structure doubts the unit of its lengths."""
-    return any(_UNIT_DOUBTED in sentence for sentence in warnings)
 
 
 def looks_like_nm(atoms: "Atoms") -> bool:
@@ -233,7 +235,7 @@ def _about_loneliness(atoms: "Atoms", cell: NDArray[np.float64], pbc: NDArray[np
         return ""
     else:
         near, told = "within reach", f" (the nearest are {pairs.distances.min():.2f} Å apart)"
-    return f"{who} {near} of {whom}{told}; check the unit, which must be Å"
+    return Doubt(f"{who} {near} of {whom}{told}; check the unit, which must be Å", "unit")
 
 
 def _about_lone_atoms(atoms: "Atoms", cell: NDArray[np.float64], pbc: NDArray[np.bool_]) -> str:
@@ -246,9 +248,10 @@ def _about_lone_atoms(atoms: "Atoms", cell: NDArray[np.float64], pbc: NDArray[np
         return ""
     who = atom_label(atoms.numbers, int(lone[0]))
     more = f" (nor of {len(lone) - 1} others)" if len(lone) > 1 else ""
-    return (
+    return Doubt(
         f"no atom is within {LONGEST_TO_A_NEIGHBOUR:g} Å of {who}{more}, so to a model it stands "
-        "alone; check its coordinates and their unit, which must be Å"
+        "alone; check its coordinates and their unit, which must be Å",
+        "unit",
     )
 
 
@@ -272,9 +275,10 @@ def far_fractions(fractions: NDArray[np.float64]) -> str:
     largest = float(np.abs(finite).max(initial=0.0))
     if largest <= _MOST_CELLS_AWAY:
         return ""
-    return (
+    return Doubt(
         f"its coordinates reach {largest:.4g} and were taken as parts of the cell; check whether "
-        "they are lengths in Å"
+        "they are lengths in Å",
+        "distances",
     )
 
 

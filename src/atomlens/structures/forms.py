@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from atomlens.errors import SettingsError, unknown_name
+from atomlens.structures.doubts import as_doubt
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -91,8 +92,5 @@ def name_of_forms(names: Sequence[str]) -> str:
 
 def said_of_models(sentence: str) -> str:
     """Return what is said of one ordered model as it is said of all of them."""
-    return re.sub(
-        r"ordered model \d+ of \d+( \(\d+ different\))?, drawn by the occupancies.*",
-        r"ordered models\1 were drawn by the occupancies",
-        sentence,
-    )
+    doubt = as_doubt(sentence)
+    return doubt.pieces[0] if doubt.pieces and "ordered model" in doubt.kinds else sentence

@@ -20,6 +20,7 @@ from atomlens.structures.distances import (
     pairs_within,
     periodic_basis,
 )
+from atomlens.structures.doubts import Doubt, are_about
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -49,7 +50,7 @@ def absent_hydrogens(atoms: "Atoms") -> str:
         return ""
     if "smiles" in atoms.info or "bonding" in atoms.info:  # their hydrogens were added
         return ""
-    if any("hydrogen" in said for said in warnings_of(atoms)):
+    if are_about(warnings_of(atoms), "hydrogens"):
         return ""
     radii, cell = BONDED * COVALENT_RADII[atoms.numbers], np.asarray(atoms.cell[:], dtype=float)
     if have_others_near(atoms.positions, cell, atoms.pbc, radii, carbons, 3):
@@ -81,9 +82,10 @@ def absent_hydrogens(atoms: "Atoms") -> str:
         ends, bent = [i for i in ends if i in kept], [i for i in bent if i in kept]
     if not ends and len(bent) < 2:
         return ""
-    return (
+    return Doubt(
         f"{len(ends) + len(bent)} of its {len(carbons)} carbons have too few neighbours, so "
-        "hydrogens seem to be missing; add them, since a model takes the atoms that are there"
+        "hydrogens seem to be missing; add them, since a model takes the atoms that are there",
+        "hydrogens",
     )
 
 

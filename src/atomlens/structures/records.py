@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,20 +14,23 @@ from atomlens.printing import reason
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.distance_doubts import doubtful_distance, no_hydrogen, unused_cell
+from atomlens.structures.doubts import Doubt, DoubtKind, are_about
 from atomlens.structures.hydrogen_doubts import absent_hydrogens
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-DEUTERIUM_NOTICE = "deuterium or tritium is treated as hydrogen"
+DEUTERIUM_NOTICE = Doubt("deuterium or tritium is treated as hydrogen", "hydrogens")
+"""Neutrons, which tell it from hydrogen, leave none out."""
 ISOTOPE_NOTICE = "isotopes are treated as their elements"
 _OTHER_MASS = 0.4
 """Dalton; a mass that is so far from its element's is that of an isotope."""
 _LARGEST_SHIFT = 0.5
 """Of its element's mass, within which that of an isotope is."""
-OVERLAP_NOTICE = (
+OVERLAP_NOTICE = Doubt(
     "atoms stand closer than 0.5 Å to each other, as alternatives of a disordered part do; all of "
-    "them are used, so numbers for it mean little; keep one alternative"
+    "them are used, so numbers for it mean little; keep one alternative",
+    "distances",
 )
 
 
@@ -94,15 +97,9 @@ def note_doubts(atoms: "Atoms") -> None:
     _doubt_electrons(atoms)
 
 
-_SAYS_DISTANCES = re.compile(
-    r"closer than 0\.5 Å|in nm;|in bohr|atomic units|lengths in Å|is .* Å long, and no bond is"
-)
-"""What readers say about distances in better words; a cell's own lengths are another matter."""
-
-
 def _doubt_distances(atoms: "Atoms") -> None:
     """Note distances that cannot be right, unless the reader has said so in better words."""
-    if atoms.info.get("is_formula") or any(map(_SAYS_DISTANCES.search, warnings_of(atoms))):
+    if atoms.info.get("is_formula") or are_about(warnings_of(atoms), "distances"):
         return
     doubtful = doubtful_distance(atoms)
     if doubtful:
@@ -118,9 +115,17 @@ class quiet(warnings.catch_warnings):  # noqa: N801  used like a function
 
 
 def add_warning(atoms: "Atoms", sentence: str) -> None:
-    """Note on a structure something doubtful, in ``info["warnings"]``, without failing."""
+    """Note on a structure something doubtful, in ``info["warnings"]``, without failing.
+
+    A sentence that is there already gets the kinds of this one: those of an object that came
+    through a file of another program have lost theirs.
+    """
     known = warnings_of(atoms)
-    atoms.info["warnings"] = known if sentence in known else [*known, sentence]
+    atoms.info["warnings"] = (
+        [sentence if one == sentence else one for one in known]
+        if sentence in known
+        else [*known, sentence]
+    )
 
 
 def without_unused_cell(atoms: "Atoms") -> None:
@@ -149,46 +154,31 @@ def check_tritium(atoms: "Atoms", symbols: Sequence[str], advice: str) -> None:
 
 def tell_electrons(atoms: "Atoms", charge: float, n_unpaired: float) -> None:
     """Note what models do not see: they know elements and places of atoms."""
-    said = [f"charge of {charge:+g}"] if charge else []
-    said += [f"unpaired electrons ({n_unpaired:g})"] if n_unpaired else []
+    said: dict[DoubtKind, str] = {"charge": f"charge of {charge:+g}"} if charge else {}
+    if n_unpaired:
+        said["unpaired electrons"] = f"unpaired electrons ({n_unpaired:g})"
     if said:
-        what = " and ".join(said)
-        add_warning(atoms, f"{_NOT_SEEN} {what}: only elements and places of atoms count")
-
-
-_SET_APART = "its molecules (a salt or solvent?) were set "
+        sentence = (
+            f"no model sees its {' and '.join(said.values())}: only elements and places of atoms "
+            "count"
+        )
+        add_warning(atoms, Doubt(sentence, *said))
 
 
 def tell_set_apart(atoms: "Atoms", gap: float) -> None:
     """Note that several molecules stand ``gap`` Å apart because nobody said where they are."""
     add_warning(
         atoms,
-        f"{_SET_APART}{gap:g} Å apart, since it does not say where they are; if one of them is "
-        "meant, give it alone",
-    )
-
-
-def were_set_apart(sentences: Iterable[str]) -> bool:
-    """Say whether one of the sentences of a reader tells of several molecules that it set apart."""
-    return any(_SET_APART in sentence for sentence in sentences)
-
-
-ELECTRONS = ("a charge", "unpaired electrons", "an odd number of electrons")
-"""What `unseen_electrons` finds."""
-_OF_SENTENCES = ("charge of ", "unpaired electrons (", "it has an odd number of electrons (")
-
-
-def unseen_electrons(sentences: str) -> tuple[str, ...]:
-    """Return which of `ELECTRONS` the sentences of a reader tell of a structure."""
-    found = zip(ELECTRONS, _OF_SENTENCES, strict=True)
-    return tuple(
-        what for what, words in found if words in sentences and "no model sees" in sentences
+        Doubt(
+            f"its molecules (a salt or solvent?) were set {gap:g} Å apart, since it does not say "
+            "where they are; if one of them is meant, give it alone",
+            "set apart",
+        ),
     )
 
 
 _ROUNDED = 0.01
 """Elementary charges; so far from a whole number may charges of atoms add up by rounding."""
-_NOT_SEEN = "no model sees its"
 _CHARGES = ("charge", "total_charge", "net_charge", "formal_charge", "pubchem_total_charge")
 _MULTIPLICITIES = ("multiplicity", "spin_multiplicity")
 """As extended XYZ and fields of SDF call them, in any case of letters."""
@@ -209,7 +199,7 @@ def _doubt_electrons(atoms: "Atoms") -> None:
 
     charge, unpaired = number(_CHARGES, 0.0), max(number(_MULTIPLICITIES, 1.0) - 1.0, 0.0)
     is_molecule = len(atoms) > 1 and not atoms.pbc.any() and not atoms.info.get("is_formula")
-    if not is_molecule or any(said.startswith(_NOT_SEEN) for said in warnings_of(atoms)):
+    if not is_molecule or are_about(warnings_of(atoms), "charge", "unpaired electrons"):
         tell_electrons(atoms, charge, unpaired)
         return
     charge = charge or _whole_sum(atoms, "initial_charges")
@@ -218,9 +208,12 @@ def _doubt_electrons(atoms: "Atoms") -> None:
     if n_electrons % 2 and not charge and not unpaired:
         add_warning(
             atoms,
-            f"{_OF_SENTENCES[-1]}{n_electrons}), so it is a radical, an ion whose "
-            "charge is not stated, or lacks an atom; no model sees which: only elements and places "
-            "of atoms count",
+            Doubt(
+                f"it has an odd number of electrons ({n_electrons}), so it is a radical, an ion "
+                "whose charge is not stated, or lacks an atom; no model sees which: only elements "
+                "and places of atoms count",
+                "odd electrons",
+            ),
         )
         return
     tell_electrons(atoms, charge, max(unpaired, float(n_electrons % 2)))

@@ -1,5 +1,6 @@
 """What is kept of a training with its model: where it comes from, and what its data had."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from atomlens.predictor.record import TrainingRecord, package_versions
 from atomlens.predictor.trust.doubts import rare_elements
 from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
+from atomlens.structures.doubts import as_doubt
 from atomlens.targets import value_slices
 from atomlens.training.data import TrainingData
 from atomlens.training.job import Job, MemberResult
@@ -55,6 +57,7 @@ def record_of(job: Job, results: Sequence[MemberResult]) -> TrainingRecord:
         n_without_value=len(data.dataset.without_value),
         remarks=job.remarks,
         warnings=_warnings(data),
+        doubted=_doubted(data),
         seconds=round(sum(r.seconds for r in results), 3),
         ended="; ".join(dict.fromkeys(r.ended for r in results)),
         device=_device_name(choose_device(settings.accelerator), settings.n_threads),
@@ -170,6 +173,17 @@ def _warnings(data: TrainingData) -> tuple[Failure, ...]:
         return ()
     found = ((structures.names[i], structures.warnings[i]) for i in used.tolist())
     return tuple(Failure(name=name, message="; ".join(said)) for name, said in found if said)
+
+
+def _doubted(data: TrainingData) -> dict[str, int]:
+    """Return of how many samples that were used readers found something, by kind of doubt."""
+    said, counts = data.dataset.structures.warnings, Counter[str]()
+    if said:
+        for i in np.concatenate(
+            [data.split.train, data.split.validation, data.split.test]
+        ).tolist():
+            counts.update({kind for text in said[i] for kind in as_doubt(text).kinds})
+    return dict(sorted(counts.items()))
 
 
 def _plain_settings(job: Job) -> dict[str, Any]:

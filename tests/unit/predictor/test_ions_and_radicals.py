@@ -10,7 +10,7 @@ from ase.build import bulk, molecule
 
 from atomlens.errors import Failure
 from atomlens.predictor import Prediction, Predictor, load
-from atomlens.structures.records import ELECTRONS, unseen_electrons
+from atomlens.predictor.record import TrainingRecord
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,14 @@ def test_a_model_that_learned_from_such_keeps_its_errors(
     qm9: Predictor, n: int, sentence: str, are_known: tuple[bool, bool]
 ) -> None:
     said = tuple(Failure(name=str(k), message=f"another; {sentence}") for k in range(n))
-    record = replace(qm9.record, warnings=said, split={"train": ("x",) * 1000})
-    found = asked(replace(qm9, record=record), ["CC[NH3+]", "CCCC[O]"])
-    assert tuple(np.isfinite(found.std).all(axis=1)) == are_known
-    assert ("hardly any structure" in found.warnings[0]) == (n == 1)
+    record = replace(qm9.record, warnings=said, doubted=None, split={"train": ("x",) * 1000})
+    counted = replace(record, warnings=(), doubted=dict(record.n_doubted))
+    assert sum(counted.n_doubted.values()) == n
+    for own in (record, TrainingRecord.from_dict(counted.to_dict(), split=record.split)):
+        model = replace(qm9, record=replace(own, samples=qm9.record.samples))
+        found = asked(model, ["CC[NH3+]", "CCCC[O]"])
+        assert tuple(np.isfinite(found.std).all(axis=1)) == are_known
+        assert ("hardly any structure" in found.warnings[0]) == (n == 1)
 
 
 def test_moments_and_states_of_crystals_are_usual_and_a_charged_cell_is_not() -> None:
@@ -90,11 +94,3 @@ def test_moments_and_states_of_crystals_are_usual_and_a_charged_cell_is_not() ->
     said = ["had no structure with a charge" in text for text in found.warnings]
     assert said == [False, False, False, True]
     assert np.isfinite(found.std).any(axis=1).tolist() == [True, True, True, False]
-
-
-def test_what_readers_say_of_electrons_is_understood() -> None:
-    rest = "only elements and places of atoms count"
-    assert unseen_electrons(f"no model sees its charge of +1: {rest}") == ELECTRONS[:1]
-    both = f"no model sees its charge of +1 and unpaired electrons (1): {rest}"
-    assert unseen_electrons(both) == ELECTRONS[:2]
-    assert unseen_electrons("its bonds are odd") == ()

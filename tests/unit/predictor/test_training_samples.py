@@ -18,7 +18,6 @@ from atomlens.predictor import samples as samples_module
 from atomlens.predictor.judged_data import about_known_structures
 from atomlens.predictor.record import TrainingRecord
 from atomlens.predictor.samples import PARTS, UNKNOWN, FoundPart, TrainingSamples, find_part
-from atomlens.predictor.trust.doubts import FOREIGN
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.smiles import from_smiles
 from atomlens.targets import Target
@@ -239,7 +238,7 @@ def test_of_made_coordinates_it_is_unknown_whether_given_ones_were_learned(tmp_p
     made[3].rattle(0.05, seed=0)  # a geometry of its own
     found = model.predict(made)
     assert found.seen == (UNKNOWN, "", "train", "")
-    told = [any(t.startswith(FOREIGN) for t in doubts.of_model) for doubts in found.doubts]
+    told = [bool(doubts.about("made")) for doubts in found.doubts]
     assert told == [True, True, False, False]
     plain = replace(model, calibration=_calibrated(0.5)).predict(made)
     judged = replace(model, calibration=_calibrated(0.5), calibration_of_made=_calibrated(2.0))
@@ -257,7 +256,7 @@ def test_of_made_coordinates_it_is_unknown_whether_given_ones_were_learned(tmp_p
     learned = replace(learned, made_geometries=True)
     of_its_kind = replace(model, record=learned).predict(made)
     assert UNKNOWN not in of_its_kind.seen
-    assert not any(t.startswith(FOREIGN) for one in of_its_kind.doubts for t in one.of_model)
+    assert not any(doubts.about("made") for doubts in of_its_kind.doubts)
     assert TrainingRecord.from_dict(learned.to_dict()).made_geometries is True
 
 

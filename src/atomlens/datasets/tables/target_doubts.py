@@ -144,7 +144,8 @@ def tell_sentinels(numbers: NDArray[np.float64], name: str, where: str) -> NDArr
     """
     signs = _sentinels(numbers)
     if signs.any():
-        _tell(numbers, signs, name, where, "which many programs write where nothing is known")
+        why = "which many programs write where nothing is known"
+        _tell(numbers, signs, name, where, why, is_usual_sign=True)
         return signs
     strange = _strangers(numbers)
     if strange.any():
@@ -192,13 +193,29 @@ def tell_fill_values(curves: Mapping[int, NDArray[np.float64]], name: str, where
 
 
 def _tell(
-    numbers: NDArray[np.float64], told: NDArray[np.bool_], name: str, where: str, why: str
+    numbers: NDArray[np.float64],
+    told: NDArray[np.bool_],
+    name: str,
+    where: str,
+    why: str,
+    *,
+    is_usual_sign: bool = False,
 ) -> None:
+    """Warn of values that may mean that nothing is known.
+
+    Args:
+        numbers: (n,) all values of a target.
+        told: (n,) which of them.
+        name: Of the target.
+        where: The table.
+        why: They may, as the end of a sentence.
+        is_usual_sign: Whether ``why`` says already what they mean.
+    """
     found = ", ".join(f"{v:.10g}" for v in np.unique(numbers[told]))
     n = int(told.sum())
     counted = f"1 value of {name!r} is" if n == 1 else f"{n} values of {name!r} are"
-    such = "it means" if why.startswith("which") else "they mean" if n > 1 else "it means"
-    nothing = "that" if why.startswith("which") else "that nothing is known"
+    such = "they mean" if n > 1 and not is_usual_sign else "it means"
+    nothing = "that" if is_usual_sign else "that nothing is known"
     warn(f"{where}: {counted} {found}, {why}; leave those cells empty if {such} {nothing}.")
 
 

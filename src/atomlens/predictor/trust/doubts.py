@@ -16,10 +16,8 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import warn
 from atomlens.predictor.trust.familiarity import kinds_of
 from atomlens.printing import counted
-from atomlens.structures.arrays import StructureArrays
-from atomlens.structures.distance_doubts import doubts_unit
-from atomlens.structures.doubts import Doubt
-from atomlens.structures.records import ELECTRONS, unseen_electrons, were_set_apart
+from atomlens.structures.arrays import OF_RDKIT, StructureArrays
+from atomlens.structures.doubts import Doubt, DoubtKind, are_about
 from atomlens.targets import Target, value_slices
 
 if TYPE_CHECKING:
@@ -32,12 +30,12 @@ STRANGE = 99.0
 """Above this many percent a prediction comes with a warning."""
 BEYOND = 100.0
 """Farther away than all of the validation part: nothing is known of errors there."""
-FOREIGN = "its coordinates were made here and the model learned from given ones"
-"""How what is said of molecules that were a SMILES or a flat drawing begins."""
-NAMED = "its coordinates are, as its file says, those of"
-"""How what is said of molecules begins whose file names a force field or the like."""
-TAKEN = "its coordinates are taken to be those of"
-"""How what is said of objects of rdkit begins that were not read from a file."""
+ELECTRONS: dict[DoubtKind, str] = {
+    "charge": "a charge",
+    "unpaired electrons": "unpaired electrons",
+    "odd electrons": "an odd number of electrons",
+}
+"""What readers tell of electrons, which models do not see: kinds of their sentences, and words."""
 _OF_ORDER = "depends on the order of the atoms and on the choice of the cell"
 
 
@@ -127,7 +125,7 @@ def of_another_kind(
 
 
 def with_new_electrons(
-    structures: StructureArrays, known: Collection[str], before: Mapping[str, int]
+    structures: StructureArrays, known: Collection[DoubtKind], before: Mapping[str, int]
 ) -> Sentences:
     """(n,) sentences on ions and radicals, as their readers tell them, that training had not.
 
@@ -137,21 +135,21 @@ def with_new_electrons(
     Args:
         structures: The n inputs.
         known: Which of `ELECTRONS` the model knows.
-        before: How many structures of its data were such.
+        before: By kind of doubt: how many structures of its data were such.
     """
-    odd = ELECTRONS[-1]
     said = [""] * len(structures)
     for index, (kind, told) in enumerate(
         zip(kinds_of(structures), structures.warnings, strict=True)
     ):
-        new = [what for what in unseen_electrons("; ".join(told)) if what not in known]
+        new = [what for what in ELECTRONS if are_about(told, what) and what not in known]
         if kind != "molecule":
-            new = [what for what in new if what == ELECTRONS[0] and kind != "formula"]
-        if odd in known or (odd in new and known):
+            new = [what for what in new if what == "charge" and kind != "formula"]
+        if "odd electrons" in known or ("odd electrons" in new and known):
             continue
         if new:
             any_had = "hardly any" if any(before.get(what) for what in new) else "no"
-            said[index] = f"the training data had {any_had} structure with {' or '.join(new)}"
+            words = " or ".join(ELECTRONS[what] for what in new)
+            said[index] = f"the training data had {any_had} structure with {words}"
     return tuple(said)
 
 
@@ -162,7 +160,7 @@ def several_molecules(structures: StructureArrays) -> Sentences:
     """
     said = [""] * len(structures)
     for index, one in enumerate(structures):
-        if were_set_apart(one.warnings) or doubts_unit(one.warnings):
+        if are_about(one.warnings, "set apart", "unit"):
             continue
         n = n_molecules(one)
         if n > 1:
@@ -396,6 +394,32 @@ def no_estimate(
     return strange if unlike is None else strange | (unlike >= BEYOND)
 
 
+def made_here(so: str) -> Doubt:
+    """Return what is said of a molecule that was a SMILES or a flat drawing.
+
+    Args:
+        so: What follows for the error, with the comma or the like before it.
+    """
+    text = f"its coordinates were made here and the model learned from given ones{so}"
+    return Doubt(text, "made", pieces=(so,))
+
+
+def made_by(maker: str, level: str, so: str) -> Doubt:
+    """Return what is said of a molecule whose coordinates are those of a force field or the like.
+
+    Args:
+        maker: What its file names, or `OF_RDKIT` for objects that were not read from one.
+        level: At which level the molecules were relaxed that the model learned from.
+        so: What follows for the error, with the comma or the like before it.
+    """
+    so = f", and the model learned from those of {level}{so}"
+    if maker == OF_RDKIT:
+        text = f"its coordinates are taken to be those of {maker}{so}"
+        return Doubt(text, "taken", pieces=(maker, so))
+    text = f"its coordinates are, as its file says, those of {maker}{so}"
+    return Doubt(text, "named", pieces=(maker, so))
+
+
 OF_CUT_SHELL = Doubt(
     "the last of its nearest neighbours are some of several equally far, which are unlike, so the "
     f"answer {_OF_ORDER}",
@@ -425,8 +449,8 @@ class DoubtsHeard:
         self.first: list[str] = []
         """Names and reasons of the first of them"""
         self._n_foreign = self._n_named = self._n_cut = 0
-        self._foreign: tuple[str, ...] = ()
-        self._named: list[str] = []
+        self._foreign: tuple[Doubt, ...] = ()
+        self._named: list[Doubt] = []
         self._geometries = ""
 
     def hear(self, prediction: "Prediction") -> None:
@@ -436,8 +460,8 @@ class DoubtsHeard:
         for name, doubts, error in each:
             if error:
                 continue
-            foreign, named = doubts.about("made"), doubts.about("named")
-            said = doubts.about("")
+            foreign, named = doubts.about("made"), doubts.about("named", "taken")
+            said = doubts.beside("made", "named", "taken", "cut shell")
             self._n_cut += bool(doubts.about("cut shell"))
             self._n_foreign += bool(foreign)
             self._foreign = max(self._foreign, foreign, key=lambda said: len("".join(said)))
@@ -484,25 +508,25 @@ def about_cut_shells(n: int) -> str:
     )
 
 
-def _about_foreign(n: int, text: str) -> str:
+def _about_foreign(n: int, doubt: Doubt) -> str:
     """Return what is said of ``n`` inputs whose coordinates were made here, one of which has it."""
     of = "1 input were" if n == 1 else f"{n} inputs were"
+    (so,) = doubt.pieces
     return (
-        f"coordinates of {of} made here, and the model learned from given ones"
-        f"{text.removeprefix(FOREIGN)} (see its card)"
+        f"coordinates of {of} made here, and the model learned from given ones{so} (see its card)"
     )
 
 
-def _about_named(n: int, texts: Sequence[str]) -> str:
+def _about_named(n: int, doubts: Sequence[Doubt]) -> str:
     """Return what is said of ``n`` inputs whose makers are known: a force field or the like.
 
     Args:
         n: How many.
-        texts: What is said of them one by one, each once.
+        doubts: What is said of them one by one, each once.
     """
-    named = [text for text in texts if text.startswith(NAMED)]
+    named = [doubt for doubt in doubts if "named" in doubt.kinds]
     how = "as its file says," if n == 1 else "as their files say,"
     of = f"{counted(n, 'input')} are{f', {how}' if named else ' taken to be'}"
-    program, comma, rest = (named or texts)[0].partition(" those of ")[2].partition(",")
-    others = " and others" if len(texts) > 1 else ""
-    return f"coordinates of {of} those of {program}{others}{comma}{rest} (see its card)"
+    maker, so = (named or doubts)[0].pieces
+    others = " and others" if len(doubts) > 1 else ""
+    return f"coordinates of {of} those of {maker}{others}{so} (see its card)"

@@ -35,6 +35,7 @@ from atomlens.structures.distance_doubts import (
     no_hydrogen,
 )
 from atomlens.structures.distances import pairs_within
+from atomlens.structures.doubts import Doubt
 from atomlens.structures.forms import REFUSE, DisorderChoice
 from atomlens.structures.formulas import total_amount
 from atomlens.structures.records import (
@@ -271,8 +272,11 @@ def _finished(
     if absent:
         add_warning(
             atoms,
-            f"{absent:g} hydrogens that belong to its atoms have no position in the file and are "
-            "missing",
+            Doubt(
+                f"{absent:g} hydrogens that belong to its atoms have no position in the file and "
+                "are missing",
+                "hydrogens",
+            ),
         )
     tritium = {i for i in range(len(atoms)) if sites.is_called_t[rows[i]]}
     if tritium and (found := no_hydrogen(atoms, tritium)) is not None:
@@ -438,8 +442,11 @@ def _compare_with_formula(atoms: "Atoms", tags: Tags, is_cut: bool, absent: floa
             if not absent:
                 add_warning(
                     atoms,
-                    f"{said - listed:g} of the {said:g} hydrogens of the sum formula ({shown}) "
-                    "have no position in the file and are missing",
+                    Doubt(
+                        f"{said - listed:g} of the {said:g} hydrogens of the sum formula ({shown}) "
+                        "have no position in the file and are missing",
+                        "hydrogens",
+                    ),
                 )
             return
     others = sorted(set(symbols) - set(amounts))

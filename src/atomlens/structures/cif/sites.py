@@ -19,6 +19,7 @@ from atomlens.structures.cif.elements import (
 )
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.cif.values import column, formula_amounts, known, last_digit, number
+from atomlens.structures.doubts import Doubt
 from atomlens.structures.forms import IS_DISORDERED
 from atomlens.structures.records import decimal_comma
 
@@ -220,8 +221,11 @@ class Sites:
                 own[k] = 2
         if _OF_CHAINS.intersection(residues) and not {"H", "D"} & {e.symbol for e in found}:
             self.doubts.append(
-                "its residues have no hydrogens, which most files of proteins and nucleic acids "
-                "leave out; add them"
+                Doubt(
+                    "its residues have no hydrogens, which most files of proteins and nucleic "
+                    "acids leave out; add them",
+                    "hydrogens",
+                )
             )
         return np.where(self.hydrogens > 0, 0, np.array(own, dtype=float))
 

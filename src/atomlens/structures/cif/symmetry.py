@@ -180,8 +180,14 @@ def _completed(
     raise StructureError(f"{said}; complete the list")
 
 
-Interpretation = tuple[str, tuple[tuple[str, Operations], ...]]
-"""What the file says, and the settings that it may mean."""
+class Interpretation(NamedTuple):
+    """One thing that the file says of its symmetry."""
+
+    said: str
+    choices: tuple[tuple[str, Operations], ...]
+    """The settings that it may mean, by name"""
+    is_list: bool
+    """Whether it lists its operations; if not, it names a group"""
 
 
 def _distinct_readings(lists: list[ListedGroup], groups: list[NamedGroup]) -> list[Interpretation]:
@@ -195,8 +201,8 @@ def _distinct_readings(lists: list[ListedGroup], groups: list[NamedGroup]) -> li
     for listed in lists:
         numbers = listed.number
         left = [g for g in left if numbers is None or numbers not in g.numbers]
-        if all(listed.said != said for said, _ in readings):
-            readings.append((listed.said, (("", listed.operations),)))
+        if all(listed.said != reading.said for reading in readings):
+            readings.append(Interpretation(listed.said, (("", listed.operations),), True))
     while left:
         first = left[0]
         common = first.numbers
@@ -205,15 +211,15 @@ def _distinct_readings(lists: list[ListedGroup], groups: list[NamedGroup]) -> li
         agreeing = [g for g in left if g.numbers & common]
         exact = next((g for g in agreeing if g.choices), None)
         if exact is not None:
-            readings.append((exact.said, exact.choices))
+            readings.append(Interpretation(exact.said, exact.choices, False))
         left = [g for g in left if not g.numbers & common]
     return readings
 
 
 def _one_reading(reading: Interpretation, listed: AsymmetricUnit) -> Filled:
     """Fill the cell where the file does not contradict itself about its group."""
-    said, choices = reading
-    fitting = _fitting(choices, listed.cell)
+    said = reading.said
+    fitting = _fitting(reading.choices, listed.cell)
     if not fitting:
         raise StructureError(
             f"{said} does not fit the cell: its operations change the lengths or angles; correct "
@@ -232,10 +238,10 @@ def _one_reading(reading: Interpretation, listed: AsymmetricUnit) -> Filled:
 def _chosen(readings: Sequence[Interpretation], listed: AsymmetricUnit) -> tuple[Filled, list[str]]:
     """Choose between readings that exclude each other, or refuse the file."""
     possible: list[Filled] = []
-    for said, choices in readings:
+    for said, choices, _ in readings:
         filled = [_filled(said, c, o, listed) for c, o in _fitting(choices, listed.cell)]
         possible += [one for one in filled if not _overlaps(one.images, listed)]
-    names = " but ".join(f"{said}" for said, _ in readings)
+    names = " but ".join(reading.said for reading in readings)
     conflict = f"it gives {names}, which exclude each other"
     best = _best(possible)
     supported = [one for one in best if one.evidence.agrees and not one.evidence.contradicts]
@@ -246,10 +252,11 @@ def _chosen(readings: Sequence[Interpretation], listed: AsymmetricUnit) -> tuple
         why = " and ".join(supported[0].evidence.agrees)
         return supported[0], [f"{conflict}; {supported[0].said} was taken, since it fits {why}"]
     if len(left) == 1 and _same(best, listed) and not best[0].evidence.contradicts:
-        others = [said for said, _ in readings if said not in left]
+        others = [reading.said for reading in readings if reading.said not in left]
         why = f"with {' or '.join(others)} atoms would overlap or the cell would not fit"
         return best[0], [f"{conflict}; {best[0].said} was taken, since {why}"]
-    by_list = [one for one in best if one.said.startswith("the operations")]
+    lists = {reading.said for reading in readings if reading.is_list}
+    by_list = [one for one in best if one.said in lists]
     if by_list and _only_default_names(readings) and not by_list[0].evidence.contradicts:
         return by_list[0], [
             f"{conflict}; {by_list[0].said} were taken, since P 1 is what programs write when "
@@ -336,7 +343,7 @@ def _same(filled: Sequence[Filled], listed: AsymmetricUnit) -> bool:
 
 def _only_default_names(readings: Sequence[Interpretation]) -> bool:
     """Say whether every reading but the lists is P 1."""
-    named = [choices for said, choices in readings if not said.startswith("the operations")]
+    named = [reading.choices for reading in readings if not reading.is_list]
     return all(len(o.rotations) == 1 for choices in named for _, o in choices)
 
 

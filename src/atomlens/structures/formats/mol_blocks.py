@@ -13,6 +13,7 @@ from atomlens.elements.radii import COVALENT_RADII
 from atomlens.errors import StructureError
 from atomlens.printing import counted, short
 from atomlens.structures.arrays import has_made_geometry, keep_made, keep_maker
+from atomlens.structures.doubts import Doubt
 from atomlens.structures.makers import named_maker
 from atomlens.structures.molecules import (
     ORDERS,
@@ -28,17 +29,20 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 _FLAT_NOTICE = "a flat drawing (all its heights are zero) got 3D coordinates from ETKDG"
-_BONDLESS_NOTICE = (
+_BONDLESS_NOTICE = Doubt(
     "it has no bonds, though its atoms stand as far apart as bonded ones; they were taken as they "
-    "stand, and no hydrogens were added"
+    "stand, and no hydrogens were added",
+    "hydrogens",
 )
-_QUERY_NOTICE = (
+_QUERY_NOTICE = Doubt(
     "its atoms have the counts of hydrogens of a query, which say how many there are at least; "
-    "the valences were taken instead"
+    "the valences were taken instead",
+    "hydrogens",
 )
-_ATTACHED_NOTICE = (
+_ATTACHED_NOTICE = Doubt(
     "it has points of attachment, so it is a part of a molecule; hydrogens stand in the place of "
-    "the rest"
+    "the rest",
+    "hydrogens",
 )
 _FORMULA_FIELDS = re.compile(
     r"(pubchem_)?(mol(ecular)?|chemical|sum|empirical)?[ _-]?formula", re.IGNORECASE

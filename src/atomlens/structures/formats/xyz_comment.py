@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
 from atomlens.printing import short
+from atomlens.structures.doubts import Doubt
 from atomlens.units import BOHR_IN_ANGSTROM
 
 _NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eEdD][-+]?\d++)?"
@@ -132,8 +133,12 @@ def read_comment(text: str) -> Comment:
         unit = _plainly_said(text)
         if unit == 1.0 and _mentions_bohr(text):
             doubts.append(
-                f"its title speaks of bohr or atomic units ({short(text.strip())}), but not as the "
-                "unit of the coordinates, which were taken as Å; write units=bohr if they are not"
+                Doubt(
+                    f"its title speaks of bohr or atomic units ({short(text.strip())}), but not as "
+                    "the unit of the coordinates, which were taken as Å; write units=bohr if they "
+                    "are not",
+                    "distances",
+                )
             )
     if unit != 1.0 and not scaled:
         doubts.append(

@@ -16,6 +16,7 @@ from atomlens.errors import StructureError
 from atomlens.printing import one_line
 from atomlens.structures.arrays import keep_made
 from atomlens.structures.bonding import keep_bonding
+from atomlens.structures.doubts import Doubt
 from atomlens.structures.molecules.embedding import positions_of
 from atomlens.structures.molecules.geometry_checks import geometry_problem
 from atomlens.structures.records import (
@@ -33,7 +34,7 @@ MOST_HEAVY_ATOMS = 80
 """Larger molecules are not embedded: distance geometry takes minutes and often fails."""
 FRAGMENT_GAP = 3.0
 """Å between the fragments of a SMILES with a dot in it."""
-_HYDROGEN_NOTICE = "hydrogens that the file leaves out were added"
+_HYDROGEN_NOTICE = Doubt("hydrogens that the file leaves out were added", "hydrogens")
 _ABSENT_NOTICE = (
     "{n} hydrogens that its valences ask for are not in it, and it was read without them; add them "
     "unless it is a radical"
@@ -88,14 +89,18 @@ def completed(molecule: Any) -> "Atoms":
         elif _has_open_carbon(molecule):
             add_warning(
                 atoms,
-                f"its bonds are odd ({said}), so hydrogens that may be absent were not added; "
-                "correct them, or add the hydrogens",
+                Doubt(
+                    f"its bonds are odd ({said}), so hydrogens that may be absent were not added; "
+                    "correct them, or add the hydrogens",
+                    "hydrogens",
+                ),
             )
         return atoms
     unclear = bond_without_order(molecule)
     if unclear:
         atoms = with_conformer(molecule)
-        add_warning(atoms, f"{unclear}, so hydrogens that may be absent are not known")
+        said = f"{unclear}, so hydrogens that may be absent are not known"
+        add_warning(atoms, Doubt(said, "hydrogens"))
         return atoms
     absent = sum(atom.GetTotalNumHs() for atom in whole.GetAtoms())
     if not absent:
@@ -114,7 +119,7 @@ def completed(molecule: Any) -> "Atoms":
         except (ValueError, RuntimeError):  # bonds that the tables do not know
             pass
     atoms = with_conformer(molecule)
-    add_warning(atoms, _ABSENT_NOTICE.format(n=absent))
+    add_warning(atoms, Doubt(_ABSENT_NOTICE.format(n=absent), "hydrogens"))
     return atoms
 
 
@@ -308,8 +313,13 @@ def with_conformer(molecule: Any) -> "Atoms":
         what = "coordinates, which may be in bohr, " if all_are else "coordinates "
         add_warning(
             atoms,
-            f"its bond between atoms {one} and {two}, counted from 0, is {lengths[longest]:.2f} Å "
-            f"long, and no bond is; check the {what}and their unit, which must be Å",
+            Doubt(
+                f"its bond between atoms {one} and {two}, counted from 0, is "
+                f"{lengths[longest]:.2f} Å long, and no bond is; check the {what}and their unit, "
+                "which must be Å",
+                "unit",
+                "distances",
+            ),
         )
     keep_bonding(atoms, molecule)
     _tell_unseen(atoms, molecule)
