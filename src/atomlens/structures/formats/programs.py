@@ -248,7 +248,7 @@ def _check_species(text: str, used: Collection[str]) -> list[str]:
             f"ATOMIC_POSITIONS has the label {short(odd[0])}, and ATOMIC_SPECIES has no row of "
             "label, mass and potential for it; add it"
         )
-    said = []
+    said: list[str] = []
     for label, mass, potential in rows:
         try:
             symbol, weight = label_to_symbol(label), float(mass.lower().replace("d", "e"))
