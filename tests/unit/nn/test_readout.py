@@ -105,6 +105,7 @@ def test_where_nobody_speaks_those_that_are_there_have_the_same_share(saturates:
 @pytest.mark.parametrize("saturates", [True, False])
 def test_atoms_that_are_not_there_do_not_speak_beside_silent_ones(saturates: bool) -> None:
     readout = SelfStandingReadout(6, 2, 3, saturates=saturates).double()
+    torch.nn.init.constant_(readout.intercept.weight, 0.4)
     silent, gone = torch.tensor([1, 0, 0, 0]).bool(), torch.tensor([0, 0, 1, 0]).bool()
     index, counts = torch.zeros(4, dtype=torch.long), torch.tensor([4])
     keep = (~gone).double()
