@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from atomlens.graphs import FIELDS, GraphStore
+from atomlens.graphs.fields import GraphField, Scope
 from atomlens.graphs.padding import ABSENT, Capacity, PaddedCutter, counts_of, smallest_graph
 from graph_makers import lone_atom, random_graph
 
@@ -66,6 +67,22 @@ def test_the_made_up_graph_holds_what_the_table_of_fields_says() -> None:
         own = values[made_up[FIELDS[name].scope]]
         assert len(own) > 0, name
         assert (own == FIELDS[name].filler).all(), name
+
+
+@pytest.mark.parametrize("scope", ["node", "edge", "graph"])
+def test_a_field_from_outside_is_filled_as_it_says(
+    scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FIELDS, "mine", GraphField(scope=scope, meaning="of a test", filler=7.0))
+    graphs = [random_graph(4, 2, seed=s, dtype=torch.float32) for s in range(3)]
+    shapes = {"node": (4,), "edge": (graphs[0].n_edges,), "graph": ()}
+    held = GraphStore.from_graphs(g.with_fields(mine=torch.ones(shapes[scope])) for g in graphs)
+    batch = PaddedCutter(held, CAPACITY)(torch.tensor([0, 1, 2]))
+    n_real = {"node": 12, "edge": 3 * graphs[0].n_edges, "graph": 3}[scope]
+    mine = batch.fields["mine"]
+    assert (mine[:n_real] == 1).all()
+    assert (mine[n_real:] == 7).all()
+    assert len(mine) > n_real
 
 
 def test_an_absent_row_is_the_smallest_graph() -> None:
