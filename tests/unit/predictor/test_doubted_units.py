@@ -11,6 +11,7 @@ from ase.build import bulk
 import atomlens as al
 from atomlens.errors import Failure
 from atomlens.predictor import Predictor, load
+from atomlens.structures.doubts import Doubt
 
 SALT, ARSENIDE = bulk("NaCl", "rocksalt", a=5.64), bulk("GaAs", "zincblende", a=5.65)
 BOHR = 0.529177
@@ -56,13 +57,18 @@ def test_a_doubted_unit_is_enough_unless_training_was_so_too() -> None:
     doubted = Atoms(
         "CH4", [[0, 0, 0], *(0.17 * np.array([[1, 1, 1], [-1, -1, 1], [1, -1, -1], [-1, 1, -1]]))]
     )
-    doubted.info["warnings"] = ["lengths may be in nm; check the unit, which must be Å"]
+    doubted.info["warnings"] = [Doubt("its lengths may be in nm", "unit")]
     arrays = al.structures.arrays.StructureArrays.from_atoms([doubted])
     assert network.of_doubted_unit(arrays).tolist() == [True]
     assert model.of_doubted_unit(arrays).tolist() == [False]  # it reads elements alone
-    said = tuple(Failure(name=str(k), message=doubted.info["warnings"][0]) for k in range(5))
-    used_to = replace(network, record=replace(network.record, warnings=said))
-    assert used_to.of_doubted_unit(arrays).tolist() == [False]
+    record = replace(network.record, doubted={"unit": 5})
+    earlier = replace(  # a folder that keeps no kinds
+        network.record,
+        doubted=None,
+        warnings=(Failure(name="x", message="check the unit, which must be Å"),) * 5,
+    )
+    for known in (record, earlier):
+        assert replace(network, record=known).of_doubted_unit(arrays).tolist() == [False]
 
 
 COMPOUNDS = [
