@@ -488,21 +488,6 @@ def add(
     return save(finish(draft, data, half=half, test=test, known=known), place, half=half)
 
 
-def close(one: TargetScaling, other: TargetScaling) -> bool:
-    """Tell whether two scalings are the same up to the rounding of two machines."""
-    tables = zip(one.references, other.references, strict=True)
-    return (
-        one.targets == other.targets
-        and all(a.keys() == b.keys() for a, b in tables)
-        and np.allclose(_numbers(one), _numbers(other), rtol=1e-9, atol=1e-12)
-    )
-
-
-def _numbers(scaling: TargetScaling) -> list[float]:
-    tables = [number for table in scaling.references for _, number in sorted(table.items())]
-    return [*scaling.means, *scaling.stds, *tables]
-
-
 def joined(first: Predictor, second: Predictor) -> Predictor:
     """Return an ensemble of the networks of two trainings on the same values; the first's record.
 
@@ -511,7 +496,7 @@ def joined(first: Predictor, second: Predictor) -> Predictor:
     Raises:
         ModelError: the trainings scaled their values in different ways.
     """
-    if not close(first.scaling, second.scaling) or first.builder != second.builder:
+    if first.scaling != second.scaling or first.builder != second.builder:
         raise ModelError("The networks were trained on values of another scaling, or neighbours.")
     n, columns = len(first.models), first.record.history[0].keys() | {"member"}
     history = [
