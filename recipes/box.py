@@ -66,8 +66,6 @@ class Entry:
     pretraining: "Entry | None" = None
     """From whose networks this training starts, member by member; in ``NAME-pretraining``, and not
     shipped. It learns nothing of the formulas by which this training is judged (`apart_from`)."""
-    beside: "Entry | None" = None
-    """Networks of other settings that join the ensemble; trained in ``NAME-beside``."""
 
 
 def matbench(*tasks: str) -> Callable[[Path], Dataset]:
@@ -314,8 +312,8 @@ def is_better(new: Predictor, old: Predictor) -> bool:
 
 def finish_entry(entry: Entry, dataset: Dataset, out: Path, box: Path) -> None:
     """Finish a trained entry and exchange the shipped model for it if it is better."""
-    candidate, beside = out / "finished", None if entry.beside is None else beside_of(out)
-    add_trained(entry.name, out, dataset, beside=beside, place=candidate)
+    candidate = out / "finished"
+    add_trained(entry.name, out, dataset, place=candidate)
     shipped = box / entry.name
     if entry.name in boxed_names() and not is_better(
         Predictor.load(candidate), Predictor.load(shipped)
@@ -330,20 +328,12 @@ def finish_entry(entry: Entry, dataset: Dataset, out: Path, box: Path) -> None:
 
 def trained_on(entry: Entry) -> Entry:
     """Return how the networks of the box are trained on, of which the model is what it is."""
-    return replace(
-        entry, settings={**entry.settings, **ON}, model={}, pretraining=None, beside=None
-    )
+    return replace(entry, settings={**entry.settings, **ON}, model={}, pretraining=None)
 
 
-def beside_of(out: Path) -> Path:
-    """Return where the networks are trained that join those of a folder."""
-    return out.with_name(f"{out.name}-beside")
-
-
-def is_done(entry: Entry, out: Path, train_only: bool) -> bool:
+def is_done(out: Path, train_only: bool) -> bool:
     """Tell whether there is nothing left to do for an entry."""
-    trained = is_trained(out) and (entry.beside is None or is_trained(beside_of(out)))
-    return (out / DONE).exists() or (train_only and trained)
+    return (out / DONE).exists() or (train_only and is_trained(out))
 
 
 def is_trained(out: Path) -> bool:
@@ -386,12 +376,12 @@ def main() -> None:
             say(f"calibrated: {again(options.box / entry.name, data_of(entry, options.data))}")
         return
     end = time.monotonic() + 60 * options.minutes
-    asked = [e for e in QUEUE if e.name in options.names or not options.names]
-    asked = [trained_on(e) for e in asked] if options.on else asked
-    places = {e.name: options.out / f"{e.name}{'-on' if options.on else ''}" for e in asked}
-    for entry in asked:
+    places = {e.name: options.out / f"{e.name}{'-on' if options.on else ''}" for e in QUEUE}
+    for entry in map(trained_on, QUEUE) if options.on else QUEUE:
         out, left = places[entry.name], end - time.monotonic()
-        if is_done(entry, out, options.train_only):
+        if options.names and entry.name not in options.names:
+            continue
+        if is_done(out, options.train_only):
             continue
         if left < 1:
             break
@@ -410,15 +400,12 @@ def main() -> None:
                         break
                 left = end - time.monotonic()
             trained = trained or train_entry(entry, dataset, left, out, start, **settings)
-            more = beside_of(out)
-            if trained and entry.beside is not None and not is_trained(more):
-                left = end - time.monotonic()
-                trained = left >= 1 and train_entry(entry.beside, dataset, left, more, **settings)
             if trained and not options.train_only:
                 finish_entry(entry, dataset, out, options.box)
         except AtomlensError as problem:
             print(f"{entry.name}: passed over: {problem}", file=sys.stderr, flush=True)
-    undone = [e.name for e in asked if not is_done(e, places[e.name], options.train_only)]
+    chosen = options.names or [entry.name for entry in QUEUE]
+    undone = [name for name in chosen if not is_done(places[name], options.train_only)]
     say(f"to be done: {', '.join(undone)}" if undone else "all done")
 
 

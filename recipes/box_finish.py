@@ -488,38 +488,8 @@ def add(
     return save(finish(draft, data, half=half, test=test, known=known), place, half=half)
 
 
-def joined(first: Predictor, second: Predictor) -> Predictor:
-    """Return an ensemble of the networks of two trainings on the same values; the first's record.
-
-    Nothing is calibrated or measured. Networks of unlike settings keep their own.
-
-    Raises:
-        ModelError: the trainings scaled their values in different ways.
-    """
-    if first.scaling != second.scaling or first.builder != second.builder:
-        raise ModelError("The networks were trained on values of another scaling, or neighbours.")
-    n, columns = len(first.models), first.record.history[0].keys() | {"member"}
-    history = [
-        {"member": row.get("member", 0) + start, **{k: v for k, v in row.items() if k != "member"}}
-        for start, record in ((0, first.record), (n, second.record))
-        for row in record.history
-    ]
-    record = replace(
-        first.record,
-        history=tuple({k: v for k, v in row.items() if k in columns} for row in history),
-        seconds=first.record.seconds + second.record.seconds,
-    )
-    return replace(first, models=(*first.models, *second.models), record=record, noise="none")
-
-
 def add_trained(
-    name: str,
-    folder: Path,
-    data: Dataset,
-    *,
-    beside: Path | None = None,
-    place: Path | None = None,
-    test: bool = False,
+    name: str, folder: Path, data: Dataset, *, place: Path | None = None, test: bool = False
 ) -> Path:
     """Put what ``atomlens train`` wrote into the box.
 
@@ -530,13 +500,10 @@ def add_trained(
         name: In the box.
         folder: Of the trained model.
         data: What it was trained on, with the parts ``train``, ``validation`` and ``test``.
-        beside: Of trained networks that join it.
         place: Where it is written, if not into the box.
         test: Look at the test part.
     """
     trained = Predictor.load(folder)
-    if beside is not None:
-        trained = joined(trained, Predictor.load(beside))
     split, samples = parts_of(data)
     if data.structures.is_formula.all():
         samples = replace(samples, compositions=None)  # which the digests are already
