@@ -7,7 +7,6 @@ module raises a MissingDependencyError.
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import date, time, timedelta
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from atomlens.datasets.base import Dataset
+from atomlens.datasets.tables.cells import is_time
 from atomlens.datasets.tables.frames import as_frame, is_frame, refuse_other_order, refuse_set
 from atomlens.errors import (
     DatasetError,
@@ -412,7 +412,7 @@ class AtomlensRegressor(RegressorMixin, _AtomlensEstimator):  # type: ignore[mis
         if np.iscomplexobj(values):
             raise DatasetError("AtomlensRegressor: y holds complex numbers; give real ones.")
         try:
-            if values.dtype.kind in "mM" or any(map(_is_time, values.tolist())):
+            if values.dtype.kind in "mM" or any(map(is_time, values.tolist())):
                 raise TypeError
             numbers = values.astype(np.float64)
         except (TypeError, ValueError):
@@ -551,12 +551,6 @@ def _column(y: ArrayLike, whose: str) -> NDArray[Any]:
     return values
 
 
-def _is_time(value: Any) -> bool:
-    """Say whether a value is a date, a time of day or a duration, also one of pandas or numpy."""
-    times = (date, time, timedelta, np.datetime64, np.timedelta64)
-    return isinstance(value, times) or hasattr(value, "start_time")  # a period of pandas
-
-
 def _odd(values: NDArray[Any]) -> str:
     """Return the first value that is no number, in words."""
     if values.dtype.kind in "mM":
@@ -567,7 +561,7 @@ def _odd(values: NDArray[Any]) -> str:
             float(value)
         except (TypeError, ValueError):
             return True
-        return _is_time(value)
+        return is_time(value)
 
     return shown(next(filter(is_odd, values.tolist()), values.dtype.name))
 

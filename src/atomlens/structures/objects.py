@@ -85,6 +85,8 @@ def as_list(given: Any) -> list[Any]:
         return [given]
     if isinstance(given, np.ndarray) and given.shape[1:] == (1,):  # as scikit-learn likes them
         given = given[:, 0]
+    if isinstance(given, np.ndarray) and given.dtype.kind in "mM":
+        return list(np.atleast_1d(given))  # tolist would make numbers of dates
     if hasattr(given, "tolist"):  # arrays of numpy, columns of pandas
         return list(np.atleast_1d(given).tolist() if np.ndim(given) == 0 else given.tolist())
     return list(given) if isinstance(given, Iterable) else [given]

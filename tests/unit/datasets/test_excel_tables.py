@@ -120,3 +120,14 @@ def test_a_unit_that_only_the_format_shows_is_told(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load_dataset(path, "H").targets[0].unit == "kJ/mol"
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?"])
+def test_an_error_of_a_cell_is_no_empty_cell(tmp_path: Path, error: str) -> None:
+    values = [1.0, 2.0, 3.0, 4.0, error, None]
+    path = saved(tmp_path / "a.xlsx", ("smiles", "y"), list(zip(SMILES, values, strict=True)))
+    data = load_dataset(path, "y")
+    (failure,) = data.failures
+    assert f"row 5: the target 'y' is '{error}', which is not a number but an" in failure.message
+    assert "an error of a spreadsheet; correct its formula, or leave the cell" in failure.message
+    assert data.values[:, 0].tolist() == [1.0, 2.0, 3.0, 4.0]

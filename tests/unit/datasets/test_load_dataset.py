@@ -378,7 +378,7 @@ def test_a_name_that_is_nothing_offers_the_nearest():
         ("t.csv", b"smiles,y\n", "no row"),
         ("t.csv", b"a,b\n1,2\n", "no column with structures; it has a, b"),
         ("t.csv", b"smiles,y,y\nC,1,2\n", "'y' occurs twice"),
-        ("t.csv", b"smiles,y\nC,1,2\n", "row 2 has 3 cells"),
+        ("t.csv", b"smiles,y\nC,1,2\n", "row 1 has 3 cells"),
         ("t.csv", b"smiles,y\n\xff\x81,2\n", r"not UTF-8 \(line 2\)"),
         ("t.csv", "smiles,h\u00e4rte\nC,2\n".encode() + b"CC\xe4,3\n", r"not UTF-8 \(line 3\)"),
         ("t.csv.gz", b"smiles,y\nC,1\n", "cannot be read"),

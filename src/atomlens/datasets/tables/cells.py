@@ -1,11 +1,20 @@
 """What one cell of a table holds: nothing, or a text that is the same however it is written."""
 
 import math
+import re
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from atomlens.printing import shown
+import numpy as np
+
+from atomlens.printing import kind_of_object, shown
 
 _MISSING = {"", "-", "?", "na", "n/a", "nan", "none", "null"}
+_ERROR = re.compile(
+    r"#¡?[A-ZÀ-Þ][A-ZÀ-Þ_/0-9]*[!?]"
+    r"|#(?:N/A|N/D|NV|N/V|NULL|GETTING_DATA)|Err:\d{3}"
+)
+"""What a spreadsheet shows where it has no result, in the language of its user."""
 TRUTH_WORDS = {"true": "True", "false": "False"}
 
 
@@ -23,6 +32,11 @@ def is_empty(value: Any) -> bool:
     return is_missing(value) and not (isinstance(value, str) and value.strip())
 
 
+def is_error(value: Any) -> bool:
+    """Say whether a cell holds what a spreadsheet shows where a formula failed: ``#DIV/0!``."""
+    return isinstance(value, str) and _ERROR.fullmatch(value.strip()) is not None
+
+
 def text_of(value: Any) -> str:
     """Return a class as text: 1, 1.0 and '1' are one class, as are True and 'true'."""
     text = str(value).strip()
@@ -35,6 +49,18 @@ def text_of(value: Any) -> str:
     return TRUTH_WORDS.get(text.lower(), text)
 
 
+def is_time(value: Any) -> bool:
+    """Say whether a cell is a date, a time of day or a duration, also one of pandas or numpy."""
+    times = (date, time, timedelta, np.datetime64, np.timedelta64)
+    return isinstance(value, times) or hasattr(value, "start_time")  # a period of pandas
+
+
 def shown_cell(value: Any) -> str:
-    """Return a cell as messages show it."""
-    return repr(value) if isinstance(value, float) else shown(value)
+    """Return a cell as messages show it: dates as one writes them, objects by their kind."""
+    if isinstance(value, float):
+        return repr(value)
+    if is_time(value):
+        is_day = isinstance(value, datetime) and value.time() == time()
+        return str(value.date() if is_day else value)
+    text = shown(value)
+    return kind_of_object(value) if re.fullmatch(r"<.* at 0x.*>", text) else text

@@ -18,13 +18,22 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.datasets.tables.cells import TRUTH_WORDS, is_empty, is_missing, shown_cell, text_of
+from atomlens.datasets.tables.cells import (
+    TRUTH_WORDS,
+    is_empty,
+    is_error,
+    is_missing,
+    is_time,
+    shown_cell,
+    text_of,
+)
 from atomlens.datasets.tables.headers import LETTER_UNIT, UNIT
 from atomlens.datasets.tables.numerals import (
     advice_on,
@@ -45,6 +54,7 @@ from atomlens.datasets.tables.target_doubts import (
 from atomlens.errors import DatasetError, warn
 from atomlens.printing import few, kind_of_object
 from atomlens.targets import LARGEST_VALUE
+from atomlens.units import is_unit
 
 Kind = Literal["regression", "classification"]
 MOST_CLASSES = 20
@@ -119,7 +129,8 @@ class TypedColumn:
             comma_is_decimal=comma_is_decimal,
         )
         n_numbers = sum(v is not None for v in numerals.numbers)
-        if n_numbers and (kind == "regression" or 2 * n_numbers >= len(truth)):
+        n_others = sum(map(is_error, values))
+        if n_numbers and (kind == "regression" or 2 * n_numbers >= len(truth) - n_others):
             if numerals.problem:
                 raise DatasetError(f"{where}: the column {name!r} {numerals.problem}.")
             tell_errors(numerals.with_error, name, where)
@@ -149,8 +160,7 @@ class TypedColumn:
                 continue
             said = f"the target {name!r} is {shown_cell(value)}"
             if number is None:
-                advice = advice_on(value) if isinstance(value, str) else "correct it"
-                problems[row] = f"{said}, which is not a number; {advice}"
+                problems[row] = f"{said}, {_no_number(value, name, row)}"
             elif not math.isfinite(number):
                 problems[row] = f"{said}, which is not finite; correct it"
             elif abs(number) > LARGEST_VALUE:
@@ -171,7 +181,12 @@ class TypedColumn:
         cls, values: Sequence[Any], name: str, where: str, *, asked_for: bool = False
     ) -> "TypedColumn":
         """Take the texts as classes; whether words for nothing are a class depends on the rest."""
-        texts = [None if is_empty(v) else text_of(v) for v in values]
+        problems = {
+            row: f"the target {name!r} is {shown_cell(v)}, {spoilt_number(text_of(v))}"
+            for row, v in enumerate(values)
+            if is_error(v)
+        }
+        texts = [None if is_empty(v) or is_error(v) else text_of(v) for v in values]
         plain = {
             t for t, v in zip(texts, values, strict=True) if t is not None and not is_missing(v)
         }
@@ -181,7 +196,7 @@ class TypedColumn:
         n_known = sum(t is not None for t in texts)
         if len(classes) < 2 or not (asked_for or len(classes) <= min(MOST_CLASSES, n_known // 2)):
             if not asked_for and plain <= set(TRUTH_WORDS.values()) and len(plain) == 2:
-                return cls._numbered(texts, tuple(classes))
+                return replace(cls._numbered(texts, tuple(classes)), problems=problems)
             return cls(problem=_no_target(values, name, where))
         if not asked_for and 2 * sum(map(_is_date_or_fraction, classes)) >= len(classes):
             return cls(problem=_no_target(values, name, where, may_be_classes=True))
@@ -219,7 +234,7 @@ class TypedColumn:
                 "few of each to learn from; if these are quantities, leave --classification (in "
                 "Python classification) out"
             )
-        return cls._numbered(texts, tuple(classes))
+        return replace(cls._numbered(texts, tuple(classes)), problems=problems)
 
     @classmethod
     def _of_known_classes(
@@ -252,6 +267,29 @@ class TypedColumn:
         number = {text: float(i) for i, text in enumerate(classes)}
         numbers = np.array([np.nan if t is None else number[t] for t in texts], dtype=np.float64)
         return cls(kind="classification", classes=classes, numbers=numbers)
+
+
+def _no_number(value: Any, name: str, row: int) -> str:
+    """Return what a cell is that is no number, and what to do; part of a sentence."""
+    text = value.strip() if isinstance(value, str) else ""
+    if isinstance(value, timedelta):
+        return "which is a duration and no number; write numbers in one unit"
+    if is_time(value) or _DATE.fullmatch(text):
+        return (
+            "which is a date or time and no number; if a spreadsheet made it of one, format the "
+            "column as numbers and enter it again"
+        )
+    if text.lower() == name.lower():
+        return "as in the header; remove this row"
+    bare = text[1:-1] if re.fullmatch(r"\[.*\]|\(.*\)", text) else text
+    if row == 0 and is_unit(bare):
+        return (
+            f"which is a unit and no number; write it into the header ({name} [{bare}]), and "
+            "remove this row"
+        )
+    if what := spoilt_number(text):
+        return f"which is not a number but {what}"
+    return f"which is not a number; {advice_on(text) if text else 'correct it'}"
 
 
 def _words_and_numbers(often: Counter[str], word: str, name: str, where: str) -> str:
@@ -289,6 +327,11 @@ def _no_target(
     texts = list(dict.fromkeys(text_of(v) for v in values if not is_missing(v)))
     if not texts:
         return f"{where}: the column {name!r} has no values to learn; fill it or choose another."
+    if all(map(is_error, texts)):
+        return (
+            f"{where}: the column {name!r} holds errors of a spreadsheet alone, such as "
+            f"{shown_cell(texts[0])}; correct its formulas, or choose another."
+        )
     if len(texts) == 1:
         return (
             f"{where}: the column {name!r} holds nothing but {shown_cell(texts[0])}, so there is "
@@ -355,7 +398,7 @@ def _with_one_word(values: Sequence[Any], name: str, where: str) -> Sequence[Any
     """
     different: set[str] = set()
     for value in values:
-        if not is_missing(value):
+        if not (is_missing(value) or is_error(value)):
             different.add(text_of(value))
         if len(different) > _MOST_SPELLINGS:
             return values

@@ -225,13 +225,13 @@ def _delimited(path: Path, text: str) -> Content:
     }
     if problems and all(len(row) == width + 1 for row in body):
         raise DatasetError(
-            f"{path}: row {next(iter(problems)) + 2} has {width + 1} cells where the header has "
+            f"{path}: row {next(iter(problems)) + 1} has {width + 1} cells where the header has "
             f"{width}, as all rows have; if they begin with their number or name, write a comma in "
             "front of the header, and if numbers have decimal commas, write points."
         )
     if 2 * len(problems) >= len(body) > 0:
         first, problem = next(iter(problems.items()))
-        raise DatasetError(f"{path}: row {first + 2} {problem.removeprefix('it ')}.")
+        raise DatasetError(f"{path}: row {first + 1} {problem.removeprefix('it ')}.")
     _tell_odd_rows(path, header, body, delimiter)
     columns = {
         name: [uncell(row[i].strip()) if i < len(row) else None for row in body]

@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from atomlens.datasets.tables.cells import is_time
 from atomlens.errors import DatasetError, warn
 from atomlens.printing import shown
 
@@ -110,6 +111,9 @@ def plain_cell(value: Any) -> Any:
     if type(value).__name__ in ("NAType", "NaTType"):  # no value, no date
         return None
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # of numpy or torch
+        if is_time(value):  # of nanoseconds numpy makes a number
+            found = value.astype(f"{value.dtype.kind}8[us]").item()
+            return str(value) if isinstance(found, int) else found
         return value.item()
     if isinstance(value, bytes):  # texts of HDF5 and Parquet
         return value.decode(errors="replace")

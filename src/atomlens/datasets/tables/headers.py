@@ -166,19 +166,33 @@ def parse_header(header: str) -> tuple[str, str]:
     What is no unit is part of the name: ``logP (shake-flask)``, ``LogP [exp]``, ``ee (S)``,
     ``activity (min)``, ``dHf (g)``. Without a space
     in front, parentheses must hold a usual unit: ``log10(K_VRH)`` is a name, but ``homo(eV)`` has
-    a unit. So must what stands behind a slash (``U0 / Ha``), a comma (``gap, eV``) or an
-    underscore (``gap_eV``, ``IC50_nM``), in letters that leave no doubt which one it is.
+    a unit. Of several brackets the last one that holds a unit says it: ``gap (DFT) (eV)`` and
+    ``gap (eV) (DFT)`` are ``gap (DFT)`` in eV. A unit must also be what stands behind a slash
+    (``U0 / Ha``), a comma (``gap, eV``) or an underscore (``gap_eV``, ``IC50_nM``), in letters that
+    leave no doubt which one it is.
     """
     name, unit = in_brackets(header)
-    if unit and (not is_unit(unit) or _is_descriptor(unit, name)):
-        return clean_name(header), ""
-    return (name, unit) if unit else _behind(name)
+    if not unit:
+        return _behind(name)
+    first, before = in_brackets(name)
+    if before and not (is_unit(before) and not _is_descriptor(before, first)):
+        before = ""
+    if before and unit.startswith(("per ", "/")):  # E (eV) (per atom)
+        return first, f"{before} {unit}"
+    if is_unit(unit) and not _is_descriptor(unit, name):
+        return name, unit
+    header = clean_name(header)
+    return (f"{first} {header[len(name) :].strip()}", before) if before else (header, "")
 
 
 def bare_name(header: str) -> str:
     """Return the name of a column without what stands in brackets behind it, unit or not."""
     name, inside = in_brackets(header)
-    return name if inside else parse_header(header)[0]
+    if not inside:
+        return parse_header(header)[0]
+    while inside:
+        name, inside = in_brackets(name)
+    return name
 
 
 def loosely(name: str) -> str:
@@ -240,14 +254,23 @@ def in_brackets(header: str) -> tuple[str, str]:
     header = clean_name(header)
     name, unit = header, ""
     if header.endswith("]"):
-        place = header.find("[", header.rfind("]", 0, len(header) - 1) + 1)
+        place = _opening(header, "[]")
         name, unit = header[:place].rstrip(), header[place + 1 : -1]
     elif header.endswith(")"):
-        found = re.search(r"\s\(", header)
-        place = header.rfind("(") if found is None else found.end() - 1
+        place = _opening(header, "()")
         name, unit = header[:place].rstrip(), header[place + 1 : -1]
-        if found is None and not re.fullmatch(UNIT, unit):
+        if len(name) == place and not re.fullmatch(UNIT, unit):
             name = ""
     if unit and re.search(r"\s[/,]$|[^\s],$", name):  # E / (eV/atom)
         name = name[:-1].rstrip()
     return (name, unit.strip()) if name else (header, "")
+
+
+def _opening(text: str, pair: str) -> int:
+    """Return where the bracket opens that the last letter of a text closes; 0 if nowhere."""
+    depth = 0
+    for place in range(len(text) - 1, -1, -1):
+        depth += (text[place] == pair[1]) - (text[place] == pair[0])
+        if depth == 0:
+            return place
+    return 0

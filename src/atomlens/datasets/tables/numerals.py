@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from atomlens.datasets.tables.cells import is_error
 from atomlens.units import is_unit
 
 _SPACES = "\u00a0\u2009\u202f "
@@ -38,14 +39,16 @@ _BEFORE_A_UNIT = re.compile(
     rf"(?P<number>{_PLAIN})(?P<blank>\s*)(?P<unit>(?![eEdD]\s?[-+]?\d)[^\d\s.,;:+/-].*)"
 )
 _SPOILT = {
-    "an error of a spreadsheet; leave the cell empty": (
-        r"#(?:DIV/0|VALUE|REF|NAME|NUM|N/A|NULL|SPILL)[!?]?"
-    ),
     "a number with what a program prints around it; write the number alone": (
         r"(?:tensor|array|(?:np|numpy)\.\w+|float|int|Decimal|Fraction)\(.*\)"
         rf"|\[\s*[+-]?\d*\.\d.*\]|['\"]{_PLAIN}['\"]?|b'{_PLAIN}'"
     ),
-    "an exponent that Fortran writes; write E in place of D": r"[+-]?\d*\.\d*[dD][+-]?\d+",
+    "an exponent that Fortran writes; write E in place of D": (
+        r"[+-]?\d*[.,]\d*\s?[dD][+-]?\d+|[+-]?\d+\s?[dD][+-]\d+"
+    ),
+    "a number whose exponent lost its E, as Fortran writes it; write the E": (
+        r"[+-]?\d*\.\d{3,}[+-]\d{3}"
+    ),
     "a number as programs write it; write its decimal digits alone": (
         r"[+-]?0(?:x[\da-f]+|o[0-7]+|b[01]+)|[+-]?\d{1,3}(?:_\d{3})+(?:\.\d*)?"
     ),
@@ -205,6 +208,8 @@ def spoilt_number(text: str) -> str:
     """Return what a text is that was a number once; empty if it is none, or still one."""
     if re.fullmatch(_PLAIN, text):
         return ""
+    if is_error(text):
+        return "an error of a spreadsheet; correct its formula, or leave the cell empty"
     found = (what for what, form in _SPOILT.items() if re.fullmatch(form, text, re.I))
     return next(found, "")
 

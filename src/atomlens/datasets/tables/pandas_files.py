@@ -96,6 +96,7 @@ def _excel(
     remarks += _units_of_formats(path, [str(column) for column in frame.columns])
     remarks += _with_per_cent(path, name, frame)
     if frame.isna().to_numpy().any():
+        _show_errors(path, name, frame)
         remarks += _fill_merged(path, name, frame)
     return frame, remarks
 
@@ -220,6 +221,33 @@ def _units_of_formats(path: Path, headers: Sequence[str]) -> list[str]:
         "write the unit into the header of the column"
         for unit in units
     ]
+
+
+def _show_errors(path: Path, sheet_name: str, frame: "pd.DataFrame") -> None:
+    """Write errors such as ``#DIV/0!`` where a sheet shows them; pandas leaves such cells empty."""
+    with zipfile.ZipFile(path) as book:
+        sheets = (one for one in book.namelist() if one.startswith("xl/worksheets/"))
+        if not any(_holds(book, one, b't="e"') for one in sheets):
+            return
+    from openpyxl import load_workbook
+
+    with closing(load_workbook(path, read_only=True, data_only=True)) as opened:
+        rows = opened[sheet_name].iter_rows(min_row=2, max_row=len(frame) + 1)
+        for i, row in enumerate(rows):
+            for cell in row:
+                if cell.data_type == "e" and cell.column <= len(frame.columns):
+                    frame.iat[i, cell.column - 1] = str(cell.value)
+
+
+def _holds(book: zipfile.ZipFile, name: str, sought: bytes) -> bool:
+    """Say whether a file in a zip holds some bytes; it is looked at piece by piece."""
+    end = b""
+    with book.open(name) as stream:
+        while piece := stream.read(1 << 20):
+            if sought in end + piece:
+                return True
+            end = piece[-len(sought) :]
+    return False
 
 
 def _fill_merged(path: Path, sheet_name: str, frame: "pd.DataFrame") -> list[str]:
