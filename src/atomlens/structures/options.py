@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from atomlens.errors import Failure, SettingsError, unknown_name, warn
 from atomlens.printing import cut
+from atomlens.settings import argument_given
 from atomlens.structures.arrays import Structure, has_made_geometry, said_of, source_of
 from atomlens.structures.forms import REFUSE, DisorderChoice
 
@@ -40,6 +41,14 @@ class ReadingOptions:
     """Processes that read files and SMILES side by side; 0: one a core, where that is worth it"""
     strict: bool = False
     """A structure that is read with a warning is a failure"""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no flag.
+
+        Raises:
+            SettingsError: it is neither True nor False.
+        """
+        argument_given(self.strict, (bool,), "strict")
 
     def for_formulas(self, wanted: bool) -> "ReadingOptions":
         """Return these options with texts that are SMILES and formulas taken for the latter."""

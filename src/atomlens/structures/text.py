@@ -262,6 +262,8 @@ def _is_meant_as_smiles(text: str) -> bool:
         return False
     if _has_ring_number(text):
         return True
+    if "(" in text and re.fullmatch(r"(?:Cl|Br|[BCNOPSFI().])+", text):
+        return not _is_plausible_formula(text)  # (C)C, a branch that begins nowhere
     if re.fullmatch(r"\[[^\]\[]*\]", text) and has_smiles_grammar(text):
         return True  # one atom with too many hydrogens: [CH5]
     if _is_plausible_formula(text):

@@ -692,6 +692,20 @@ def test_an_empty_record_of_an_sdf_is_named(tmp_path: Path) -> None:
     assert "between two lines $$$$ is empty" in items[1].message  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("between", ["$$$$\n\n", "$$$$\n\n\n\n", " $$$$\n", "$$$$ \n", "\n$$$$\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_blanks_around_the_end_of_a_record_lose_no_molecule(
+    tmp_path: Path, between: str, end: str
+) -> None:
+    first, second = (mol([(s, 0.1, 0)]).replace("\n", f"{s}\n", 1) for s in "ON")
+    text = f"\n{first}{between}{second}$$$$\n\n\n"
+    (tmp_path / "x.sdf").write_bytes(text.replace("\n", end).encode())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        items = read_inputs([tmp_path / "x.sdf"])[0]
+    assert [item.info["name"] for item in items if isinstance(item, Atoms)] == ["xO", "xN"]
+
+
 @pytest.mark.parametrize(
     ("text", "counts"),
     [

@@ -27,6 +27,11 @@ GEN = "2 F\nNa Cl\n1 1 0 0 0\n2 2 .5 .5 .5\n0 0 0\n0 2.82 2.82\n2.82 0 2.82\n2.8
 ALAT = PWI.replace("bohr", "alat").replace("crystal", "alat").replace("5.329", "0.5")
 ALAT = ALAT.replace("ntyp=2", "ntyp=2, celldm(1)=10.658").replace("Cl 0.5 0.5 0.5", "Cl .5 .5 .5")
 
+FIRST = PWI.replace("crystal", "alat").replace(
+    "Cl 0.5 0.5 0.5", f"Cl {' '.join(['0.70710678'] * 3)}"
+)
+"""In alat, which pw.x takes from the first vector of the cell where nothing gives it"""
+
 SALTS = {
     "a.xsf": XSF,
     "b.xsf": XSF.replace("PRIMCOORD", "CONVVEC\n5.64 0 0\n0 5.64 0\n0 0 5.64\nPRIMCOORD"),
@@ -37,6 +42,8 @@ SALTS = {
     "b.gen": GEN.replace("2 F", "2 S").replace(".5 .5 .5", "2.82 2.82 2.82"),
     "a.pwi": PWI,
     "b.pwi": ALAT,
+    "e.pwi": FIRST,
+    "f.pwi": FIRST.replace("bohr", "angstrom").replace("5.329", "0.282D+01"),
     "d.xsf": "# of XCrySDen\n" + XSF.replace("\n17", " # sodium\n17"),
     "c.gen": "# of DFTB+\n" + GEN.replace("2 F", "2 f"),
     "c.pwi": PWI.replace("ATOMIC_", "atomic_").replace("CELL_PARAMETERS", "\ncell_parameters"),
@@ -79,6 +86,8 @@ WRONG = {
     "helix.gen": (GEN.replace("2 F", "2 H"), "it is a helix"),
     "few.pwi": (PWI.replace("nat=2", "nat=3"), "&SYSTEM says 3 atoms, and 2 follow"),
     "none.pwi": (PWI.replace("nat=2, ", ""), "does not say how many atoms"),
+    "unit.pwi": (PWI.replace("bohr", "nm"), "CELL_PARAMETERS 'nm' is no unit of pw.x"),
+    "place.pwi": (PWI.replace("crystal", "{nm}"), "ATOMIC_POSITIONS 'nm' is no unit of pw.x"),
     "fcc.pwi": (PWI.replace("ibrav=0", "ibrav=2"), "ibrav=2 leaves the cell to pw.x"),
     "sg.pwi": (
         PWI.replace("POSITIONS crystal", "POSITIONS crystal_sg"),

@@ -431,3 +431,20 @@ def test_such_words_are_not_seen_where_there_are_none(text: str) -> None:
 def test_a_zero_that_may_be_the_letter_is_told(text: str, meant: str) -> None:
     with pytest.warns(UserWarning, match=f"if the letter is meant, write {meant}$"):
         read(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    "$[Mo] [Mo]$ =C -C #[Mo] :c C= C(=)C .C C. C..C ()C C() ~C (C)C ((C))C C.(C) (C)(C) C(.C) "
+    "=[Mo] [Na+].-[Cl-] C== C(=O)(=)C ->[Mo] %12C".split(),
+)
+def test_a_bond_or_branch_that_begins_or_ends_nowhere_is_no_structure(text: str) -> None:
+    with pytest.raises(StructureError, match=r"SMILES"):
+        to_atoms(text)
+
+
+@pytest.mark.parametrize("text", ["$Fe_2O_3$", "$$Fe_2$$O$_3$", r"$\mathrm{Fe_2O_3}$"])
+def test_dollars_of_latex_come_in_pairs(text: str) -> None:
+    assert to_atoms(text).get_chemical_formula() == "Fe2O3"
+    with pytest.raises(StructureError, match=r"'\$' is out of place|no formula|not a formula"):
+        to_atoms(text[1:])

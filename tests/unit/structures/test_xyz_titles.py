@@ -250,3 +250,9 @@ def test_true_elements_in_capitals_and_numbers_are_read(tmp_path: Path) -> None:
 def test_a_metal_too_near_to_its_neighbours_is_told(tmp_path: Path) -> None:
     text = "3\n\nN 0 0 0\nCa 1.458 0 0\nC 2.01 1.42 0\n"
     assert "1.46 Å apart, nearer than such atoms ever are" in read_text(tmp_path, text)[1][0]
+
+
+def test_values_with_exponents_of_fortran_are_numbers(tmp_path: Path) -> None:
+    atoms, _ = read_text(tmp_path, METHANE.format("energy=-0.42D+02 gap=1.5d0 shell=3d10"))
+    assert (atoms.info["energy"], atoms.info["gap"]) == (-42.0, 1.5)
+    assert atoms.info["shell"] == "3d10"

@@ -58,8 +58,9 @@ def read_sdf(text: str) -> list[Entry]:
     hydrogens and 3D coordinates like a SMILES. A 3D molecule that lacks hydrogens gets those
     that its valences ask for (see `completed`). Both are told with a warning.
     """
-    records = re.split(r"^\$\$\$\$.*$", text, flags=re.MULTILINE)
+    records = re.split(r"^[ \t]*\$\$\$\$.*$", text, flags=re.MULTILINE)
     blocks = [record.removeprefix("\n") if i else record for i, record in enumerate(records)]
+    blocks = [_without_blank_start(block) for block in blocks]
     if not blocks[-1].strip():
         blocks.pop()
     titles = [block.splitlines()[0] if len(blocks) > 1 and block else "" for block in blocks]
@@ -67,6 +68,19 @@ def read_sdf(text: str) -> list[Entry]:
         attempt(title, partial(_from_block, block), "record")
         for title, block in zip(titles, blocks, strict=True)
     ]
+
+
+def _without_blank_start(block: str) -> str:
+    """Return a block without blank lines before its title; the fourth line has the counts."""
+    if block[:1] != "\n":
+        return block
+    lines = block.split("\n", 12)
+    place = next((i for i, line in enumerate(lines[:12]) if re.search(_COUNTS, line)), 3)
+    above = lines[: max(0, place - 3)]
+    return block if any(map(str.strip, above)) else "\n".join(lines[len(above) :])
+
+
+_COUNTS = r"^ *\d.*V[23]000\s*$"
 
 
 def _from_block(block: str) -> "Atoms":

@@ -161,6 +161,12 @@ def read_espresso(text: str) -> list[Entry]:
         raise StructureError(
             "ATOMIC_POSITIONS crystal_sg lists a part of the atoms; write all of them"
         )
+    for name, unit in re.findall(_UNIT_OF_CARD, plain):
+        if unit.lower() not in _UNITS_OF_CARDS[name.upper()]:
+            raise StructureError(
+                f"{name.upper()} {short(unit)} is no unit of pw.x; write one of "
+                f"{', '.join(filter(None, _UNITS_OF_CARDS[name.upper()]))}"
+            )
     card = re.search(r"^\s*ATOMIC_POSITIONS.*\n((?:.*\n?)*)", plain, re.MULTILINE | re.IGNORECASE)
     if card is None:
         raise StructureError("there are no ATOMIC_POSITIONS; add them")
@@ -207,16 +213,46 @@ def _as_ase_reads(text: str) -> str:
     plain = re.sub(r"!.*", "", "\n".join(lines))
     plain = re.sub(r"(?<=[\d.])[dD](?=[-+]?\d)", "e", plain)
     plain = re.sub(_CARD, lambda card: card[0].upper(), plain)
-    if re.search(r"celldm\s*\(\s*1\s*\)", plain, re.IGNORECASE):
-        return plain
-    return re.sub(
-        rf"(?im)(?<![^\s,])A\s*=\s*({_NUMBER})",
-        lambda found: f"celldm(1)={float(found[1]) / Bohr!r}",
-        plain,
-        count=1,
-    )
+    if not re.search(_LATTICE_PARAMETER, plain):
+        plain = re.sub(
+            rf"(?im)(?<![^\s,])A\s*=\s*({_NUMBER})",
+            lambda found: f"celldm(1)={float(found[1]) / Bohr!r}",
+            plain,
+            count=1,
+        )
+    return plain if re.search(_LATTICE_PARAMETER, plain) else _with_lattice_parameter(plain)
 
 
+def _with_lattice_parameter(text: str) -> str:
+    """Return an input of pw.x whose positions are in alat with that of pw.x where it gives none.
+
+    That is the length of the first vector of the cell.
+    """
+    from ase.units import Bohr
+
+    units = {name.upper(): unit.lower() for name, unit in re.findall(_UNIT_OF_CARD, text)}
+    card = re.search(rf"(?im)^\s*CELL_PARAMETERS.*\n({_VECTORS})", text)
+    if units.get("ATOMIC_POSITIONS") not in ("", "alat") or card is None:
+        return text
+    words = card[1].split()
+    if units["CELL_PARAMETERS"] == "alat" or not all(re.fullmatch(_NUMBER, w) for w in words):
+        return text
+    vectors = np.array(words, dtype=np.float64).reshape(3, 3)
+    length = float(np.linalg.norm(vectors[0]))
+    if not length:
+        return text
+    rows = "".join(" ".join(map(repr, row)) + "\n" for row in (vectors / length).tolist())
+    in_bohr = length / Bohr if units["CELL_PARAMETERS"] == "angstrom" else length
+    text = text[: card.start()] + f"\nCELL_PARAMETERS alat\n{rows}" + text[card.end() :]
+    return re.sub(r"(?i)(\bibrav\s*=\s*0)", rf"\1, celldm(1)={in_bohr!r}", text, count=1)
+
+
+_LATTICE_PARAMETER = r"(?i)celldm\s*\(\s*1\s*\)"
+_UNIT_OF_CARD = r"(?im)^\s*(ATOMIC_POSITIONS|CELL_PARAMETERS)[ \t]*[({]?[ \t]*([^\s)}]*)"
+_UNITS_OF_CARDS = {
+    "ATOMIC_POSITIONS": ("alat", "bohr", "angstrom", "crystal", ""),
+    "CELL_PARAMETERS": ("alat", "bohr", "angstrom", ""),
+}
 _CARD = r"(?im)^\s*(?:ATOMIC_(?:SPECIES|POSITIONS)|CELL_PARAMETERS|K_POINTS)\b"
 _OF_POTENTIAL = re.compile(r"(?:.*/)?([A-Za-z]{1,2})[._-]")
 

@@ -122,6 +122,10 @@ class Comment(NamedTuple):
     doubts: tuple[str, ...]
 
 
+_FORTRAN_VALUE = re.compile(r"(=\s*[-+]?(?:\d+\.\d*|\.\d+))[dD]([-+]?\d+)(?=[\s,;]|$)")
+"""A value with an exponent of Fortran, ``energy=-0.42D+02``, which ase drops or keeps as text."""
+
+
 def read_comment(text: str) -> Comment:
     """Take a comment line apart; raises StructureError for a cell or flag that makes no sense."""
     doubts: list[str] = []
@@ -146,6 +150,7 @@ def read_comment(text: str) -> Comment:
             "converted"
         )
     plain = re.sub(r"(?<![\w.])properties\s*=\s*", "Properties=", text, flags=re.IGNORECASE)
+    plain = _FORTRAN_VALUE.sub(r"\1e\2", plain)
     plain, pbc = _without_flags(plain)
     plain, cell = _without_cell(plain, units.get("cell", unit if unit != 1.0 else 1.0))
     if cell is None and _CELL_WORD.search(text) and not (pbc is not None and not any(pbc)):

@@ -52,7 +52,8 @@ def without_typography(text: str, *, adducts: bool = True) -> str:
             behind = None if is_large or re.match(r"C\d*H_", plain) else number
     if behind is not None:
         refuse(text, f"{behind[0]!r} says more than an amount, perhaps the number of a space group")
-    plain = re.sub(r"_\{?([\d./]+)\}?", r"\1", plain.replace("\\,", "")).replace("$", "")
+    plain = re.sub(r"\$([^$]*)\$", r"\1", plain.replace("\\,", ""))
+    plain = re.sub(r"_\{?([\d./]+)\}?", r"\1", plain)
     plain = re.sub(r"\s+(?:x\s+(?=\d)|×\s+(?=[\d(\s]*[A-Z]))", "·", plain)
     plain = re.sub(f"(\\d*)([{''.join(_FRACTIONS)}])", _as_fraction, plain)
     plain = unicodedata.normalize("NFKC", plain)
