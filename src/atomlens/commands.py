@@ -22,6 +22,7 @@ from atomlens.files import place_of
 from atomlens.predictor import Metrics, Prediction, Predictor, load
 from atomlens.predictor.inputs.rows import read_atoms, read_rows
 from atomlens.printing import kind_of_object
+from atomlens.progress import shown
 from atomlens.settings import by_option, typed_values
 from atomlens.structures.forms import DisorderChoice
 from atomlens.structures.options import PLACES, ReadingOptions
@@ -161,6 +162,7 @@ def study(
         raise SettingsError(unknown_name("study", name, STUDIES))
     if limit is not None and limit < 1:
         raise SettingsError(f"limit {limit}: it must be 1 or more.")
+    heard = shown(progress, name) or no_progress
     reading, rest = _reading_of(settings)
     kind = STUDIES[name]
     known = [f.name for f in fields(kind.Settings)]
@@ -189,7 +191,7 @@ def study(
         left_out=found.left_out,
         shuffled=_predictors(shuffled),
         use_known=use_known,
-        progress=progress or no_progress,
+        progress=heard,
         seed=seed,
     )
     result = answer(asked, given)
@@ -287,7 +289,7 @@ def label(
         force_field=force_field,
         charges=charges,
         settings=GcmcSettings(**rest),
-        progress=progress,
+        progress=shown(progress, "label"),
     )
 
 

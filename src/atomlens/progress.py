@@ -8,6 +8,9 @@ import time
 from importlib.util import find_spec
 from typing import Any, TextIO
 
+from atomlens import printing
+from atomlens.errors import SettingsError
+
 _SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -103,7 +106,18 @@ def _tqdm() -> Any:
 
 
 def shown(progress: Any, label: str) -> Any:
-    """Return what hears of steps: a bar for True, nothing for False, else what was given."""
+    """Return what hears of steps: a bar for True, nothing for False, else what was given.
+
+    Raises:
+        SettingsError: it is no function.
+    """
     if progress is True:
         return ProgressBar(label)
-    return None if progress is False else progress
+    if progress is None or progress is False:
+        return None
+    if isinstance(progress, type) or not callable(progress):
+        raise SettingsError(
+            f"progress={printing.shown(progress)}: give True for a progress bar, or a function "
+            "that is called with the number of steps done and in all."
+        )
+    return progress

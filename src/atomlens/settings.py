@@ -44,6 +44,39 @@ def names_given(given: Any, argument: str) -> tuple[str, ...]:
     )
 
 
+_PYTHON_WORDS: dict[Any, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    NoneType: "None",
+}
+_BY_NAME: dict[str, Any] = {"bool": bool, "int": int, "float": float, "None": NoneType}
+
+
+def kinds_of(annotation: Any) -> tuple[Any, ...]:
+    """Return the types of an argument that is a number, a flag or None; of others none."""
+    if isinstance(annotation, str):
+        parts = tuple(_BY_NAME.get(part.strip()) for part in annotation.split("|"))
+    else:
+        parts = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return parts if all(part in _PYTHON_WORDS for part in parts) else ()
+
+
+def argument_given(given: Any, kinds: Sequence[Any], argument: str) -> Any:
+    """Return the value of an argument with Python's own numbers.
+
+    A text that says no would be taken for a yes, and a number for a flag.
+
+    Raises:
+        SettingsError: it is of none of the types.
+    """
+    value = _plain(given)
+    if any(fits(value, kind) or (kind is float and isinstance(value, float)) for kind in kinds):
+        return value
+    words = ", ".join(_PYTHON_WORDS[kind] for kind in kinds)
+    raise SettingsError(f"{argument}={shown(value)} must be {' or '.join(words.rsplit(', ', 1))}.")
+
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _WORDS: dict[Any, str] = {
@@ -138,7 +171,7 @@ def by_option(**words: "str | tuple[str, Callable[[Any], Any]]") -> "Callable[[_
             the argument's value of the option's where they differ.
 
     An argument that does not exist is a SettingsError that offers the nearest one, and so is one
-    that is given by both names.
+    that is given by both names, and one of another type than the number or flag it is declared as.
     """
 
     def decorate(function: "_F") -> "_F":
@@ -146,6 +179,7 @@ def by_option(**words: "str | tuple[str, Callable[[Any], Any]]") -> "Callable[[_
         kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         known = [p.name for p in declared if p.kind in kinds and p.name != "self"]
         is_open = any(p.kind is p.VAR_KEYWORD for p in declared)
+        plain = {p.name: of for p in declared if (of := kinds_of(p.annotation))}
         called_as = function.__name__
 
         @wraps(function)
@@ -162,6 +196,8 @@ def by_option(**words: "str | tuple[str, Callable[[Any], Any]]") -> "Callable[[_
             for name in given:
                 if not is_open and name not in known:
                     raise SettingsError(f"{called_as}: {unknown_name('argument', name, known)}")
+                if name in plain:
+                    given[name] = argument_given(given[name], plain[name], name)
             return function(*args, **given)
 
         return cast(_F, called)

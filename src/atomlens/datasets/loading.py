@@ -36,7 +36,7 @@ from atomlens.errors import (
     warn,
 )
 from atomlens.printing import NO_STDIN, is_stdin
-from atomlens.settings import names_given
+from atomlens.settings import argument_given, by_option, names_given
 from atomlens.structures.forms import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.objects import as_list
 from atomlens.structures.options import PLACES
@@ -89,6 +89,7 @@ class FileOptions:
     def __post_init__(self) -> None:
         """Check the choices."""
         self.for_forms()
+        argument_given(self.formulas_first, (bool,), "formulas_first")
         if self.polymorphs not in get_args(Polymorphs):
             raise SettingsError(
                 unknown_name("choice of polymorphs", self.polymorphs, get_args(Polymorphs))
@@ -118,6 +119,7 @@ class FileOptions:
         )
 
 
+@by_option()
 def load_dataset(
     source: Any,
     target: str | Sequence[str] | None = None,
@@ -216,6 +218,8 @@ def _in_our_words(given: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, 
             about[flag] = (flag, tuple(wanted) if options[flag] else ())
         elif isinstance(options.get(flag), str):
             about[flag] = (flag, (options[flag],))
+        elif flag in options:
+            options[flag] = names_given(options[flag], flag)
     for word, (name, value) in about.items():
         if word != "ordered_models" and given[word] is not False and not wanted:
             raise SettingsError(f"{word} says something about a target; name it with target=.")

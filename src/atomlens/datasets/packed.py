@@ -34,6 +34,7 @@ from atomlens.datasets.beside import OtherColumns
 from atomlens.errors import AtomlensError, DatasetError, Failure, SettingsError
 from atomlens.files import place_of, whole_file
 from atomlens.printing import clean_name, encodable, one_line
+from atomlens.settings import by_option
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.doubts import Doubt, of_earlier_file
 from atomlens.targets import Target
@@ -43,6 +44,7 @@ FORMAT = "atomlens-packed-1"
 Precision = Literal["auto", "float32", "float64"]
 
 
+@by_option()
 def save_packed(
     dataset: Dataset,
     path: str | Path,

@@ -10,7 +10,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from atomlens.elements import ATOMIC_NUMBERS
 from atomlens.errors import LabelError, SettingsError, missing_package
 from atomlens.labels.framework import Framework
 from atomlens.labels.gases import Gas
+from atomlens.settings import argument_given, kinds_of, make_plain
 
 PASCAL_PER_BAR = 1e5
 GAS_CONSTANT = 8.31446261815324e-3
@@ -60,7 +61,11 @@ class GcmcSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check the types and ranges."""
+        make_plain(self)
+        for one in fields(self):
+            if kinds := kinds_of(one.type):
+                argument_given(getattr(self, one.name), kinds, one.name)
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise SettingsError(f"temperature {self.temperature:g} K: it must be above 0 K.")
         if self.temperature < _COLDEST:

@@ -9,11 +9,13 @@ from atomlens.errors import ModelError, missing_package
 from atomlens.files import place_of, whole_folder
 from atomlens.predictor.core import Predictor
 from atomlens.printing import reason
+from atomlens.settings import by_option
 
 FILES = ("*.json", "*.safetensors", "*.csv", "*.png", "README.md")
 """What belongs to a model folder; other files are neither pushed nor pulled."""
 
 
+@by_option()
 def push_model(
     folder: str | Path, repository: str, *, private: bool = True, revision: str | None = None
 ) -> str:

@@ -20,6 +20,7 @@ from atomlens.predictor.reading import reading_for
 from atomlens.predictor.samples import PARTS, UNKNOWN, find_part
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import few
+from atomlens.settings import by_option
 from atomlens.targets import Target, target_places, value_slices
 from atomlens.units import same_unit
 
@@ -36,6 +37,7 @@ class Evaluated(NamedTuple):
     """What must be known to judge the figures; a sentence each."""
 
 
+@by_option()
 def evaluated_data(
     model: TrainedModel,
     source: Any,

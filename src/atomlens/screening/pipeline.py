@@ -15,7 +15,7 @@ from atomlens.predictor.folder.box import model_place
 from atomlens.predictor.inputs.pieces import carried_headers, pieces_of
 from atomlens.predictor.inputs.rows import check_places_used
 from atomlens.predictor.trained import suited_forms
-from atomlens.printing import few, kind_of_object
+from atomlens.printing import few, kind_of_object, shown
 from atomlens.reports.tables import check_table, read_rows
 from atomlens.screening.columns import ScreenColumns, model_labels
 from atomlens.screening.expressions import parse
@@ -34,7 +34,7 @@ from atomlens.screening.shards import (
     refuse_another,
     write_manifest,
 )
-from atomlens.settings import by_option
+from atomlens.settings import argument_given, by_option, check_settings, make_plain
 from atomlens.structures.forms import N_MODELS, Disorder, DisorderChoice
 from atomlens.structures.options import PLACES
 from atomlens.version import __version__
@@ -98,6 +98,8 @@ class ScreenSettings:
         """Raise a SettingsError for what cannot be."""
         if not self.models:
             raise SettingsError("A screening needs a model: name one or several first.")
+        make_plain(self)
+        check_settings(self, "screen: ")
         if not self.inputs:
             raise SettingsError(
                 "There is nothing to screen: name files, folders, tables, SMILES or formulas "
@@ -153,7 +155,10 @@ class ScreenSettings:
     workers="n_workers",
     target="targets",
     ordered_models="n_models",
-    keep_duplicates=("merge_duplicates", lambda keep: not keep),
+    keep_duplicates=(
+        "merge_duplicates",
+        lambda keep: not argument_given(keep, (bool,), "keep_duplicates"),
+    ),
 )
 def screen(
     models: str | Path | Sequence[str | Path],
@@ -204,6 +209,11 @@ def screen(
             raise SettingsError(f"screen: {unknown_name('argument', name, [*known, *PLACES])}")
     if isinstance(settings.get("targets"), str):
         settings["targets"] = (settings["targets"],)
+    if progress is not None and not callable(progress):
+        raise SettingsError(
+            f"progress={shown(progress)} must be a function that is called with the number of "
+            "inputs that are done."
+        )
     asked = ScreenSettings(models=_texts(models), inputs=_texts(inputs), **settings)
     return run_screening(
         asked, place_of(out), n_workers=n_workers, ray=ray, resume=resume, progress=progress

@@ -282,7 +282,7 @@ def _no_number(value: Any, name: str, row: int) -> str:
     if text.lower() == name.lower():
         return "as in the header; remove this row"
     bare = text[1:-1] if re.fullmatch(r"\[.*\]|\(.*\)", text) else text
-    if row == 0 and is_unit(bare):
+    if row == 0 and is_unit(bare) and not re.match(r"[-+.\d]", bare):
         return (
             f"which is a unit and no number; write it into the header ({name} [{bare}]), and "
             "remove this row"
