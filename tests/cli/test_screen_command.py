@@ -498,7 +498,7 @@ def test_python_users_call_the_same(model_folder: Path, tmp_path: Path) -> None:
         screen(model_folder, "CCO", tmp_path / "out", tops=3)
     with pytest.raises(SettingsError, match="takes paths, SMILES and formulas, and got an int"):
         screen(model_folder, 3, tmp_path / "out")  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match="parquet or csv"):
+    with pytest.raises(SettingsError, match=r"xlsx.*csv, parquet"):
         screen(model_folder, "CCO", tmp_path / "out", format="xlsx")
 
 
