@@ -10,7 +10,7 @@ import numpy as np
 
 from atomlens.elements.masses import ATOMIC_MASSES
 from atomlens.errors import StructureError
-from atomlens.printing import reason
+from atomlens.printing import reason, short
 from atomlens.structures.arrays import warnings_of
 from atomlens.structures.checks import check_atoms
 from atomlens.structures.distance_doubts import doubtful_distance, no_hydrogen, unused_cell
@@ -39,6 +39,37 @@ def decimal_comma(word: str) -> str:
     if re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+|\(\d+\))?", word.strip()) is None:
         return ""
     return "write decimal points in place of the commas"
+
+
+def as_float(word: str) -> float:
+    """Return the number that a word of a file is.
+
+    Raises:
+        ValueError: it is none, or one that Python alone reads: ``1_0`` is 10 to it, and to other
+            programs a name, or a number that was cut or joined.
+    """
+    if "_" in word:
+        raise ValueError(word)
+    return float(word)
+
+
+def odd_number(text: str) -> str:
+    """Return the first word of a text that only Python reads as a number (``1_0``), or ``""``."""
+    for word in text.split() if "_" in text else ():
+        try:
+            float(word)
+        except ValueError:
+            continue
+        if "_" in word:
+            return word
+    return ""
+
+
+def refuse_odd_numbers(text: str) -> None:
+    """Raise a StructureError for numbers that ase would read as Python does, and nobody else."""
+    word = odd_number(text)
+    if word:
+        raise StructureError(f"{short(word)} stands where a number should be; correct it")
 
 
 class HoldsNoStructureError(StructureError):

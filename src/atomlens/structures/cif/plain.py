@@ -232,6 +232,8 @@ def _listed(tags: Tags) -> _Listed | None:
     symbols = _symbols(tags, n)
     if symbols is None:
         return None
+    if any("_" in "".join(one) for one in texts):
+        return None
     try:
         rows = [[float(x) for x in one] for one in texts]
     except ValueError:  # uncertainties in brackets

@@ -272,6 +272,8 @@ class Sites:
     def _positions(self, columns: list[list[Any]]) -> NDArray[np.float64]:
         try:
             table = np.array([columns[0], columns[1], columns[2]], dtype=float).T[self.rows]
+            if any("_" in str(columns[k][i]) for k in range(3) for i in self.rows):
+                raise ValueError
         except ValueError:  # uncertainties in brackets, or something that is no number
             table = np.full((1, 3), np.nan)
         if np.isfinite(table).all():

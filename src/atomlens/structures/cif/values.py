@@ -11,6 +11,7 @@ from atomlens.elements import SYMBOLS
 from atomlens.errors import StructureError
 from atomlens.structures.cif.tags import Tags
 from atomlens.structures.formulas import amounts_in_formula
+from atomlens.structures.records import as_float
 
 
 def column(tags: Tags, *names: str) -> list[Any]:
@@ -34,7 +35,7 @@ _UNCERTAINTY = re.compile(r"\(\d*\)?$")
 def number(value: Any = None) -> float | None:
     """Return a CIF number without its uncertainty; None for ``?``, ``.`` and words."""
     try:
-        found = float(_bare(value) if isinstance(value, str) else value)
+        found = as_float(_bare(value)) if isinstance(value, str) else float(value)
     except (TypeError, ValueError):
         return None
     return found if math.isfinite(found) else None

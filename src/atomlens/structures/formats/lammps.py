@@ -22,9 +22,11 @@ from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
     add_warning,
+    as_float,
     attempt,
     drop_masses,
     quiet,
+    refuse_odd_numbers,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +92,8 @@ def _atoms_of_data(text: str) -> "Atoms":
     if atoms_section is None:
         raise StructureError("it has no section 'Atoms'; give a data file with atoms")
     _check_header(header.rows, atoms_section)
+    for row in (*header.rows, *atoms_section.rows):
+        refuse_odd_numbers(row.partition("#")[0])
     style = _style(atoms_section)
     numbers = _elements(sections, atoms_section, style)
     labels = sections.get("Atom Type Labels")
@@ -238,7 +242,7 @@ def _elements(sections: dict[str, _Section], atoms: _Section, style: str) -> dic
     for row in getattr(sections.get("Masses"), "rows", ()):
         before, _, comment = row.partition("#")
         kind, mass = before.split()[:2]
-        masses[labels.get(kind) or int(kind)] = (float(mass), comment.strip())
+        masses[labels.get(kind) or int(kind)] = (as_float(mass), comment.strip())
     names = {kind: label for label, kind in labels.items()}
     return {
         kind: _element_of_type(kind, *masses.get(kind, (0.0, "")), names.get(kind, ""))
@@ -315,6 +319,7 @@ def _atoms_of_step(text: str, word: str) -> "Atoms":
             f"a time step says {number[1]} atoms, and {len(rows)} follow; correct the one that is "
             "wrong"
         )
+    refuse_odd_numbers(kept)
     names = head[1].split()
     symbols = _symbols_of_rows(names, rows)
     ids = [int(row.split()[names.index("id")]) for row in rows] if "id" in names else None
@@ -348,7 +353,7 @@ def _symbols_of_rows(names: Sequence[str], rows: Sequence[str]) -> list[str]:
             "(dump_modify element) or 'mass'"
         )
     place = names.index("mass")
-    likely = {word: elements_of_mass(float(word)) for word in {r.split()[place] for r in rows}}
+    likely = {word: elements_of_mass(as_float(word)) for word in {r.split()[place] for r in rows}}
     unclear = next((word for word, one in likely.items() if len(one) != 1), None)
     if unclear is not None:
         raise StructureError(

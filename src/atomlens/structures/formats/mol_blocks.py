@@ -23,7 +23,7 @@ from atomlens.structures.molecules import (
     valence_problem,
     with_conformer,
 )
-from atomlens.structures.records import Entry, add_warning, attempt, decimal_comma
+from atomlens.structures.records import Entry, add_warning, as_float, attempt, decimal_comma
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -296,7 +296,7 @@ def _data_fields(block: str) -> dict[str, Any]:
         value = "\n".join(one.strip() for one in lines[place + 1 : end])
         number: Any
         try:
-            number = float(value) if not value.isdecimal() else int(value)
+            number = as_float(value) if not value.isdecimal() else int(value)
         except ValueError:
             number = value
         if fields.setdefault(name, number) != number:

@@ -20,6 +20,7 @@ from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
     add_warning,
+    as_float,
     attempt,
     check_tritium,
     decimal_comma,
@@ -324,7 +325,7 @@ def _numbers(line: str) -> list[float]:
     numbers: list[float] = []
     for word in line.split():
         try:
-            value = float(word)
+            value = as_float(word)
         except ValueError:
             break
         if not math.isfinite(value):

@@ -28,9 +28,11 @@ from atomlens.structures.records import (
     ISOTOPE_NOTICE,
     Entry,
     add_warning,
+    as_float,
     attempt,
     keep_results,
     quiet,
+    refuse_odd_numbers,
     tell_electrons,
     without_unused_cell,
 )
@@ -287,7 +289,7 @@ def _check_species(text: str, used: Collection[str]) -> list[str]:
     said: list[str] = []
     for label, mass, potential in rows:
         try:
-            symbol, weight = label_to_symbol(label), float(mass.lower().replace("d", "e"))
+            symbol, weight = label_to_symbol(label), as_float(mass.lower().replace("d", "e"))
         except (KeyError, ValueError):
             raise StructureError(
                 f"ATOMIC_SPECIES: {short(' '.join((label, mass)))} does not begin with an element, "
@@ -405,7 +407,7 @@ def _atoms_of_aims(text: str) -> "Atoms":
 
 def _three(words: Sequence[str], number: int) -> list[float]:
     try:
-        found = [float(word) for word in words[1:4]]
+        found = [as_float(word) for word in words[1:4]]
     except ValueError:
         found = []
     if len(found) != 3 or not all(map(math.isfinite, found)):
@@ -441,6 +443,7 @@ def _agree(where: str, said: re.Match[str] | None, n: int, line: int = 0) -> Non
 def _one_through_ase(text: str, format_name: str) -> "Atoms":
     from ase.io import read
 
+    refuse_odd_numbers(text)
     found: Atoms = read(StringIO(text), format=format_name)
     return _taken(found)
 
@@ -448,6 +451,7 @@ def _one_through_ase(text: str, format_name: str) -> "Atoms":
 def _through_ase(text: str, format_name: str, index: str | int = 0) -> list[Entry]:
     from ase.io import read
 
+    refuse_odd_numbers(text)
     with quiet():
         found = read(StringIO(text), index=index, format=format_name)
     frames = found if isinstance(found, list) else [found]

@@ -23,10 +23,12 @@ from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     Entry,
     add_warning,
+    as_float,
     attempt,
     decimal_comma,
     drop_masses,
     keep_results,
+    odd_number,
     without_unused_cell,
 )
 from atomlens.structures.text import is_smiles
@@ -138,7 +140,7 @@ def _goes_on(row: str, following: str) -> bool:
     if len(words) < 4 or len(words) != len(row.split()) or words[0].capitalize() not in SYMBOLS[1:]:
         return False
     try:
-        return all(np.isfinite(float(word)) for word in words[1:4])
+        return all(np.isfinite(as_float(word)) for word in words[1:4])
     except ValueError:
         return False
 
@@ -170,12 +172,14 @@ def _build(frame: _Frame) -> "Atoms":
         comment = comment.replace(properties[0], f"Properties={columns}")
     source = StringIO("\n".join([str(len(names.rows)), comment, *names.rows, ""]))
     try:
+        _refuse_odd_numbers(frame, columns)
         atoms: Atoms = next(iter(read_extended(source, index=slice(None))))
     except Exception as error:
         raise StructureError(_diagnosis(frame, columns, error)) from error
     if not comment and frame.comment.strip():
         atoms.info["comment"] = frame.comment.strip()
     keep_results(atoms)
+    atoms.info.update(said.texts)
     drop_masses(atoms)
     _place(atoms, said)
     for doubt in said.doubts:
@@ -192,6 +196,16 @@ def _build(frame: _Frame) -> "Atoms":
     if maker:
         keep_maker(atoms, maker)
     return atoms
+
+
+def _refuse_odd_numbers(frame: _Frame, columns: str) -> None:
+    """Raise ValueError for a number such as ``1_0``, which ase would read as Python does."""
+    words = columns.split(":")
+    kinds = [k for k, n in zip(words[1::3], words[2::3], strict=False) for _ in range(int(n))]
+    for i, row in enumerate(frame.rows):
+        for kind, cell in zip(kinds, row.split(), strict=False) if "_" in row else ():
+            if kind != "S" and odd_number(cell):
+                raise ValueError(f"{short(cell)} in line {frame.line + 2 + i} is no number")
 
 
 def _check_columns(frame: _Frame, columns: str) -> None:
@@ -258,7 +272,7 @@ def _are_masses(symbols: list[str], words: list[str]) -> bool:
     """Say whether numbers are the masses of elements, Dalton."""
     try:
         return all(
-            symbol in SYMBOLS and abs(float(word) - ATOMIC_MASSES[SYMBOLS.index(symbol)]) < 0.1
+            symbol in SYMBOLS and abs(as_float(word) - ATOMIC_MASSES[SYMBOLS.index(symbol)]) < 0.1
             for symbol, word in zip(symbols, words, strict=True)
         )
     except ValueError:
@@ -463,7 +477,7 @@ def _diagnosis(frame: _Frame, columns: str, error: Exception) -> str:
             return f"{where} has {len(coordinates)} coordinates instead of 3; complete the line"
         for word in coordinates:
             try:
-                float(word)
+                as_float(word)
             except ValueError:
                 advice = decimal_comma(word) or "correct it"
                 return f"{where}: the coordinate {short(word)} is not a number; {advice}"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from atomlens.errors import StructureError
 from atomlens.printing import short
 from atomlens.structures.doubts import Doubt
+from atomlens.structures.records import odd_number
 from atomlens.units import BOHR_IN_ANGSTROM
 
 _NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eEdD][-+]?\d++)?"
@@ -120,6 +121,8 @@ class Comment(NamedTuple):
     scaled: bool
     """Whether the coordinates are fractions of the cell"""
     doubts: tuple[str, ...]
+    texts: dict[str, str]
+    """Values that ase would take for numbers, and that are none or may be another"""
 
 
 _FORTRAN_VALUE = re.compile(r"(=\s*[-+]?(?:\d+\.\d*|\.\d+))[dD]([-+]?\d+)(?=[\s,;]|$)")
@@ -168,7 +171,37 @@ def read_comment(text: str) -> Comment:
         )
     if cell is None and not doubts and _holds_numbers_of_a_cell(text):
         doubts.append("its title is a row of numbers that may be a cell; it was read as a molecule")
-    return Comment(plain, cell, pbc, unit, scaled, tuple(doubts))
+    return Comment(plain, cell, pbc, unit, scaled, tuple(doubts), _kept_as_text(plain))
+
+
+_VALUE = re.compile(
+    r"(?<![^\s,;])([A-Za-z_][^\s=,;\"'{}\[\]]*)\s*=\s*"
+    r"(\"[^\"]*\"|'[^']*'|\{[^}]*\}|\[[^\]]*\]|[^\s\"'{}\[\]]+)"
+)
+"""A key of extended XYZ and its value, with what stands around it."""
+_WITH_COMMAS = re.compile(r"[-+]?\d[\d.]*,\d[\d,.]*(?:[eE][-+]?\d+)?")
+
+
+def _kept_as_text(text: str) -> dict[str, str]:
+    """Return the values of a title that ase makes other numbers of than anybody means.
+
+    ``id=12_3`` is a name (ase, as Python: 123). ``gap=7,4`` may be a decimal comma, which the
+    column of all structures tells as it does in a table (ase: 7 and 4); with three numbers and more
+    it is a list, unless the commas part thousands.
+    """
+    said: dict[str, str] = {}
+    kept: dict[str, str] = {}
+    for key, value in _VALUE.findall(text):
+        bare = value.strip("\"'{}[] ")
+        if said.setdefault(key, bare) != bare:
+            raise StructureError(
+                f"its title gives {key} twice, with two values ({short(said[key])} and "
+                f"{short(bare)}); remove the wrong one"
+            )
+        is_list = value.count(",") > 1 and not re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+\.?\d*", value)
+        if odd_number(bare.replace(",", " ")) or (_WITH_COMMAS.fullmatch(value) and not is_list):
+            kept[key] = bare
+    return kept
 
 
 _RUN = re.compile(rf"(?<![\w.=\"'{{(\[-]){_NUMBER}(?:[\s,]+{_NUMBER}){{2,}}(?![\w.])")
