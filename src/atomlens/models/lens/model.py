@@ -27,11 +27,10 @@ from atomlens.models.additive import MASK, AdditiveModel, additive_output
 from atomlens.models.base import ModelOutput
 from atomlens.models.consistency import Meaning
 from atomlens.models.local import AdditiveReader, LocalPass
-from atomlens.models.scann.geometry import embedded
+from atomlens.models.scann.geometry import embedded_geometry
 from atomlens.models.scann.layers import (
     EdgeUpdate,
     LocalAttention,
-    embedded_geometry,
     updated_and_attended,
 )
 from atomlens.models.scann.local import AttentionPass
@@ -398,14 +397,9 @@ class Lens(AdditiveModel[LensConfig]):
             raise SettingsError(
                 "lens reads solid angles: use the `voronoi` builder, or `formula` for formulas."
             )
-        return embedded_geometry(self._embedded, batch.distances, batch.solid_angles)
-
-    def _embedded(
-        self, distances: Float[Tensor, " n_edges"], solid_angles: Float[Tensor, " n_edges"]
-    ) -> Float[Tensor, "n_edges n_features"]:
         by_distance = self.distance_basis, self.distance_input
         by_angle = self.angle_basis, self.angle_input
-        return embedded(by_distance, by_angle, distances, solid_angles)
+        return embedded_geometry(by_distance, by_angle, batch.distances, batch.solid_angles)
 
     def _fading(self, batch: GraphBatch, layout: EdgeLayout) -> Float[Tensor, " n_edges"] | None:
         """Return what is added to the attention's scores.

@@ -11,19 +11,42 @@ from torch.nn import functional
 from atomlens.models.scann.rows import in_rows, usable
 from atomlens.models.scann.tiles import laid_out
 from atomlens.nn.basis import GaussianBasis
+from atomlens.nn.edges import EDGES_OF_A_PART, worth_parts
 from atomlens.nn.pieces import as_arrays
 
 Basis = tuple[GaussianBasis, nn.Linear]
 """What spreads numbers out, and what maps that."""
 
 
-def embedded(
+def embedded_geometry(
     by_distance: Basis,
     by_angle: Basis,
     distances: Float[Tensor, " n_edges"],
     solid_angles: Float[Tensor, " n_edges"],
 ) -> Float[Tensor, "n_edges n_features"]:
-    """Return embedded distances times embedded solid angles; each is SiLU(W basis(x) + b)."""
+    """Return embedded distances (Å) times embedded solid angles (sr), of very many part by part.
+
+    Each is SiLU(W basis(x) + b).
+    """
+    if not worth_parts(len(distances)) or distances.device.type != "cpu":
+        return _embedded(by_distance, by_angle, distances, solid_angles)
+    found: Tensor | None = None
+    for start in range(0, len(distances), EDGES_OF_A_PART):
+        own = slice(start, start + EDGES_OF_A_PART)
+        rows = _embedded(by_distance, by_angle, distances[own], solid_angles[own])
+        if found is None:
+            found = rows.new_empty(len(distances), rows.shape[1])
+        found[own] = rows
+    assert found is not None
+    return found
+
+
+def _embedded(
+    by_distance: Basis,
+    by_angle: Basis,
+    distances: Float[Tensor, " n_edges"],
+    solid_angles: Float[Tensor, " n_edges"],
+) -> Float[Tensor, "n_edges n_features"]:
     parts, numbers = (by_distance, by_angle), (distances, solid_angles)
     width = by_distance[1].out_features
     if usable(width, *numbers) and not any(n.requires_grad for n in numbers):

@@ -1,6 +1,5 @@
 """SCANN's local attention over the neighbours of each atom, and its edge update."""
 
-from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -14,7 +13,7 @@ from atomlens.models.scann.recorded import usable as can_record
 from atomlens.models.scann.rows import behind, drop_mask, mapped
 from atomlens.models.scann.rows import usable as rows_usable
 from atomlens.models.scann.tiles import EdgeInputs, EdgeWeights, attended_in_tiles, usable
-from atomlens.nn.edges import EDGES_OF_A_PART, EdgeLayout, parts_at_targets, worth_parts
+from atomlens.nn.edges import EdgeLayout, parts_at_targets, worth_parts
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.products import product
 from atomlens.nn.segment import segment_softmax, segment_sum
@@ -291,22 +290,3 @@ def heard_in_place(
             query[targets], layer.key(messages), part, bias[own], mask[own]
         )
     return context, attention
-
-
-def embedded_geometry(
-    embed: Callable[[Tensor, Tensor], Tensor],
-    distances: Float[Tensor, " n_edges"],
-    solid_angles: Float[Tensor, " n_edges"],
-) -> Float[Tensor, "n_edges n_features"]:
-    """Return what ``embed`` makes of distances and angles; of very many edges part by part."""
-    if not worth_parts(len(distances)) or distances.device.type != "cpu":
-        return embed(distances, solid_angles)
-    found: Tensor | None = None
-    for start in range(0, len(distances), EDGES_OF_A_PART):
-        own = slice(start, start + EDGES_OF_A_PART)
-        rows = embed(distances[own], solid_angles[own])
-        if found is None:
-            found = rows.new_empty(len(distances), rows.shape[1])
-        found[own] = rows
-    assert found is not None
-    return found

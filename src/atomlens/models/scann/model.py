@@ -20,11 +20,10 @@ from atomlens.graphs import GraphBatch
 from atomlens.models.additive import AdditiveModel, HeadSettings, additive_output
 from atomlens.models.base import ModelOutput
 from atomlens.models.local import AdditiveReader, GlobalReader, LocalPass, Reader
-from atomlens.models.scann.geometry import embedded
+from atomlens.models.scann.geometry import embedded_geometry
 from atomlens.models.scann.layers import (
     EdgeUpdate,
     LocalAttention,
-    embedded_geometry,
     updated_and_attended,
 )
 from atomlens.models.scann.local import AttentionPass, Filter
@@ -243,14 +242,9 @@ class Scann(AdditiveModel[ScannConfig]):
             return basis
         if batch.solid_angles is None:
             raise SettingsError("SCANN+ reads solid angles: use the `voronoi` builder.")
-        return embedded_geometry(self._embedded, batch.distances, batch.solid_angles)
-
-    def _embedded(
-        self, distances: Float[Tensor, " n_edges"], solid_angles: Float[Tensor, " n_edges"]
-    ) -> Float[Tensor, "n_edges n_features"]:
         by_distance = self.distance_basis, self.distance_input
         by_angle = self.angle_basis, self.angle_input
-        return embedded(by_distance, by_angle, distances, solid_angles)
+        return embedded_geometry(by_distance, by_angle, batch.distances, batch.solid_angles)
 
     def _fading(self, batch: GraphBatch) -> Float[Tensor, " n_edges"] | None:
         """Return what is added to the scores of the local attention; None as published."""
