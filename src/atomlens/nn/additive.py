@@ -38,7 +38,7 @@ class Additive:
     terms: Float[Tensor, "n_nodes n_outputs"]
     """a u; adds up to ``values`` in every graph."""
     attention: Float[Tensor, "n_nodes n_outputs"]
-    """a; adds up to one in every graph."""
+    """a; adds up to one in every graph of which something is left."""
     scores: Float[Tensor, "n_nodes n_outputs"]
     pooled: Float[Tensor, "n_graphs n_features"]
     """Σ_j ā_j key_j with ā the mean of the outputs' attention."""
@@ -126,12 +126,12 @@ class AdditiveReadout(_Readout):
         if keep is not None:
             scores = scores + ABSENT * (1 - keep).unsqueeze(1)
         attention = segment_softmax(scores, graph_index, n_graphs)
+        if keep is not None:  # a graph of which nothing is left attends to nobody
+            attention = attention * keep.unsqueeze(1)
         terms = attention * self.values_of(key)
         if base is not None:
             shares = base if weights is None else base * weights.unsqueeze(1)
             terms = terms + shares / counts.clamp(min=1).index_select(0, graph_index).unsqueeze(1)
-        if keep is not None:
-            terms = terms * keep.unsqueeze(1)
         return self.added(terms, attention, scores, key, graph_index, n_graphs)
 
 

@@ -79,7 +79,9 @@ KEEP = (~GONE).double()
 
 
 @pytest.mark.parametrize("kind", ["attention", "presence", "gates"])
-def test_a_graph_of_which_nothing_is_left_adds_up_to_nothing(kind: str) -> None:
+def test_a_graph_of_which_nothing_is_left_adds_up_to_nothing_and_attends_to_nobody(
+    kind: str,
+) -> None:
     torch.manual_seed(0)
     readout = (
         AdditiveReadout(6, 2)
@@ -88,8 +90,10 @@ def test_a_graph_of_which_nothing_is_left_adds_up_to_nothing(kind: str) -> None:
     ).double()
     base = torch.ones(7, 2, dtype=torch.float64)
     found = readout(NODES, INDEX, COUNTS, keep=KEEP, base=base)
-    assert found.terms[GONE].abs().max() == 0
-    assert found.values[1].abs().max() == 0
+    for own in (found.terms, found.attention):
+        assert own[GONE].abs().max() == 0
+    for own in (found.values, found.pooled):
+        assert own[1].abs().max() == 0
     assert found.values[0].abs().min() > 1e-3
 
 
