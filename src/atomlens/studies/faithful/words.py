@@ -65,10 +65,10 @@ def judged(rows: Sequence[Row], method: str) -> str:
     It passes if both meanings that ask the network itself say yes, and does not if one says no.
     """
     own = [r for r in rows if r["method"] == method and r["meaning"] != "rebuilt"]
-    said = [str(r["verdict"]) for r in own]
-    if said and all(one == "yes" for one in said):
+    said = {str(r["verdict"]).partition(":")[0] for r in own}
+    if said == {"yes"}:
         return PASSES
-    return FAILS if any(one.startswith("no") for one in said) else UNDECIDED
+    return FAILS if "no" in said else UNDECIDED
 
 
 def paragraph(rows: Sequence[Row], checks: Sequence[Row], asked: Asked) -> str:
