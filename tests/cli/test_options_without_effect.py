@@ -233,3 +233,11 @@ def test_a_screening_says_what_makes_nothing_faster_and_makes_no_shapes_in_vain(
     said = capsys.readouterr().err
     assert "no model is a network" not in said
     assert "had no effect" not in said
+
+
+def test_a_list_of_methods_without_a_name_is_not_all_of_them(
+    model_folder: Path, salts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["faithful", str(model_folder), str(salts), "--methods", " ,", "--all"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 2
+    assert "--methods names none" in capsys.readouterr().err

@@ -245,13 +245,16 @@ def test_a_search_that_starts_from_a_model_takes_its_kind_and_says_why_it_fails(
         (["--search", "=1"], "write NAME"),
         (["--trials", "0"], "at least 1"),
         (["--max-minutes", "-1"], "above 0"),
-        (["--space", "none.yaml"], "no such file"),
+        (["--space", "none.yaml"], "--space none.yaml: there is no such file"),
+        (["--space", "empty.yaml"], "names no setting"),
+        (["--space", ""], "--space"),
     ],
 )
 def test_tune_says_what_is_wrong(
     table: Path, more: list[str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("optuna")
+    Path("empty.yaml").touch()
     assert _tune(table, "--model", "ridge", *more) == 2
     said = capsys.readouterr().err
     assert why in said

@@ -165,7 +165,10 @@ def _assignments(options: argparse.Namespace) -> list[str]:
         if name in ("methods", "target", "seed"):
             raise SettingsError(f"--set {item}: it has an option of its own; say --{name}.")
     if options.methods is not None:
-        given.append("methods=" + ",".join(m.strip() for m in options.methods.split(",")))
+        methods = [name for m in options.methods.split(",") if (name := m.strip())]
+        if not methods:
+            raise SettingsError("--methods names none; name some, or leave the option out for all.")
+        given.append("methods=" + ",".join(methods))
     if options.target is not None:
         given.append(f"target={options.target}")
     given.append(f"seed={options.seed}")

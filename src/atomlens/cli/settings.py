@@ -12,31 +12,31 @@ from atomlens.printing import shown
 Groups = dict[str, dict[str, Any]]
 
 
-def read_config(path: Path, groups: Iterable[str]) -> Groups:
+def read_config(path: Path, groups: Iterable[str], option: str = "--config") -> Groups:
     """Read a YAML file with one block of settings per group; no includes, no expressions."""
     from atomlens.boundary import CONFIG_BYTES, net, parse_yaml, read_text
 
     known = sorted(groups)
     if not os.path.exists(path):
-        raise SettingsError(f"--config {path}: there is no such file.")
-    with net(SettingsError, f"--config {path}", "correct the file"):
+        raise SettingsError(f"{option} {path}: there is no such file.")
+    with net(SettingsError, f"{option} {path}", "correct the file"):
         text = read_text(path, most=CONFIG_BYTES)
         try:
             content = parse_yaml(text)
         except ValueError as error:
-            raise SettingsError(f"--config {path}: this is not valid YAML ({error}).") from None
+            raise SettingsError(f"{option} {path}: this is not valid YAML ({error}).") from None
     settings: Groups = {}
-    for group, values in ({} if content is None else _mapping(content, path)).items():
+    for group, values in ({} if content is None else _mapping(content, path, option)).items():
         if group not in known:
-            raise SettingsError(f"--config {path}: {unknown_name('block', group, known)}")
-        settings[group] = {} if values is None else dict(_mapping(values, path))
+            raise SettingsError(f"{option} {path}: {unknown_name('block', group, known)}")
+        settings[group] = {} if values is None else dict(_mapping(values, path, option))
     return settings
 
 
-def _mapping(value: Any, path: Path) -> Mapping[str, Any]:
+def _mapping(value: Any, path: Path, option: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise SettingsError(
-            f"--config {path}: expected blocks of `field: value` lines, got {shown(value)}."
+            f"{option} {path}: expected blocks of `field: value` lines, got {shown(value)}."
         )
     return value
 

@@ -112,10 +112,15 @@ def wanted_space(options: argparse.Namespace) -> dict[str, Any] | None:
 
     space: dict[str, Any] = {}
     if options.space is not None:
-        blocks = read_config(options.space, GROUPS)
+        blocks = read_config(options.space, GROUPS, "--space")
         space = {
             f"{g}.{name}": values for g, block in blocks.items() for name, values in block.items()
         }
+        if not space:
+            raise SettingsError(
+                f"--space {options.space}: it names no setting; write ranges in blocks, such as "
+                "training: {learning_rate: [0.0001, 0.01]}, or leave the option out."
+            )
     for text in options.search or ():
         name, values = parse_dimension(text)
         space[name if "." in name else f"training.{name}"] = values

@@ -10,7 +10,7 @@ import numpy as np
 
 from atomlens.elements.naming import chemical_formula
 from atomlens.errors import StructureError
-from atomlens.printing import kind_of_object
+from atomlens.printing import counted, kind_of_object
 from atomlens.structures.arrays import (
     OF_RDKIT,
     Structure,
@@ -220,6 +220,7 @@ def _counts_of_ase(thing: Any) -> dict[str, float]:
 
 def _of_ase(atoms: "Atoms", disorder: DisorderChoice) -> "list[Atoms]":
     """Return a copy of atoms, or the models of a crystal whose shared sites ase knows."""
+    _check_arrays(atoms)
     shared, kinds = shared_kinds(atoms), kinds_of(atoms)
     if not shared or not kinds:
         return [_copy(atoms)]
@@ -242,6 +243,31 @@ def _of_ase(atoms: "Atoms", disorder: DisorderChoice) -> "list[Atoms]":
         for said in warnings_of(atoms):
             add_warning(one, said)
     return found
+
+
+def _check_arrays(atoms: "Atoms") -> None:
+    """Refuse arrays that somebody put in place of ase's own, which ase does not look at.
+
+    Raises:
+        StructureError: there are not as many positions as atoms, or they are no real numbers.
+    """
+    n, positions = len(atoms.arrays["numbers"]), np.asarray(atoms.arrays["positions"])
+    if positions.shape != (n, 3):
+        raise StructureError(
+            f"its positions have the shape {positions.shape} and it has {counted(n, 'atom')}; give "
+            "three coordinates for each"
+        )
+    if (
+        positions.dtype.kind not in "fiu"
+        or positions.dtype.itemsize < _LEAST_BYTES[positions.dtype.kind]
+    ):
+        raise StructureError(
+            f"its positions are of the type {positions.dtype}; give real numbers (float64)"
+        )
+
+
+_LEAST_BYTES = {"f": 4, "i": 1, "u": 1}
+"""Bytes of a coordinate; numbers of two bytes have three digits."""
 
 
 def _copy(atoms: "Atoms") -> "Atoms":

@@ -5,6 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import fcc111, molecule
 from ase.calculators.singlepoint import SinglePointCalculator
+from numpy.typing import NDArray
 from pymatgen.core import Composition, Lattice, Molecule, Structure
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
@@ -138,3 +139,22 @@ def test_a_structure_of_a_data_set_is_one_alone_and_in_a_list() -> None:
     np.testing.assert_array_equal(salt.cell[:], crystal.cell[:])
     np.testing.assert_array_equal(salt.positions, crystal.positions)
     assert read(own[1])[0].get_chemical_formula() == "ClNa"
+
+
+@pytest.mark.parametrize(
+    ("positions", "said"),
+    [
+        (np.zeros((2, 3)), r"have the shape \(2, 3\) and it has 3 atoms"),
+        (np.zeros((3, 2)), r"have the shape \(3, 2\) and it has 3 atoms"),
+        (molecule("H2O").positions.astype(complex), "of the type complex128"),
+        (molecule("H2O").positions.astype(str), "of the type <U"),
+        (molecule("H2O").positions.astype(np.float16), "of the type float16"),
+    ],
+)
+def test_arrays_put_in_place_of_ases_are_looked_at(
+    positions: NDArray[np.generic], said: str
+) -> None:
+    water = molecule("H2O")
+    water.arrays["positions"] = positions
+    with pytest.raises(StructureError, match=said):
+        to_atoms(water)

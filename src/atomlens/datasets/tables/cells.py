@@ -58,7 +58,7 @@ def is_time(value: Any) -> bool:
 def shown_cell(value: Any) -> str:
     """Return a cell as messages show it: dates as one writes them, objects by their kind."""
     if isinstance(value, float):
-        return repr(value)
+        return repr(float(value))
     if is_time(value):
         is_day = isinstance(value, datetime) and value.time() == time()
         return str(value.date() if is_day else value)
