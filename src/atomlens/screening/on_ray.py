@@ -1,6 +1,8 @@
 """Shards worked off by a Ray cluster, with the same function as on one machine."""
 
 import pickle
+import re
+import socket
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import islice
@@ -82,6 +84,7 @@ def _connect(address: str) -> bool:
 
     if ray.is_initialized():
         return False
+    _knock(address)
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     try:
         if address == "local":
@@ -94,6 +97,24 @@ def _connect(address: str) -> bool:
             'one with `ray start --head`, or use --ray local (in Python ray="local").'
         ) from problem
     return True
+
+
+_SECONDS = 10.0
+"""How long an address may take to answer; ray itself asks again for minutes."""
+
+
+def _knock(address: str) -> None:
+    """Raise a SettingsError where nobody answers at an address of host and port."""
+    place = re.fullmatch(r"(?:ray://)?\[?([^\s/\]]+)\]?:(\d{1,5})", address)
+    if place is None:
+        return
+    try:
+        socket.create_connection((place[1], int(place[2])), timeout=_SECONDS).close()
+    except (OSError, OverflowError) as problem:
+        raise SettingsError(
+            f"ray {address}: nobody answers there ({reason(problem)}). Check host and port; a "
+            "cluster is started with `ray start --head`, which says its address."
+        ) from problem
 
 
 def _wave(job: ScreenJob, wave: list[Shard], n_workers: int, n_gpus: int) -> Iterator[Done]:
