@@ -1,6 +1,7 @@
 """The demo, small: the files of the contract, the three molecules, C60 seen as equal atoms."""
 
 import json
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from atomlens import load, training
 from atomlens.cli import main
-from atomlens.cli.demo import DemoSettings, buckminsterfullerene, molecules, run_demo, story
+from atomlens.cli.demo import (
+    DemoSettings,
+    buckminsterfullerene,
+    first_answer,
+    molecules,
+    run_demo,
+    story,
+)
+from atomlens.predictor.inputs import gather
 
 SMALL = DemoSettings(n_train=60, n_validation=20, n_test=20, epochs=2, n_layers=1, n_features=16)
 
@@ -88,3 +98,31 @@ def test_the_model_can_be_used_and_a_second_demo_replaces_the_first(
     assert again["mae"] == metrics["mae"]
     assert main(["predict", str(folder / "model"), "CCO", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["unit"] == "eV"
+
+
+def test_the_model_of_the_box_answers_in_the_words_of_predict() -> None:
+    told = first_answer()
+    rows = {line.split("  ")[0]: line for line in told.splitlines() if "±" in line or "C60" in line}
+    said = load("qm9").predict(gather(molecules())).to_summary()
+    assert said[0]["homo (eV)"] in rows["thymine"]
+    assert said[2]["homo (eV)"] in rows["C60"]
+    assert "no error is estimated" in rows["C60"]
+
+
+def test_nothing_is_said_of_a_baseline_but_its_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    if find_spec("qm9pack") is None:
+        pytest.skip("qm9pack is not installed")
+    doubts = {"mean": "its intervals are too narrow", "ridge": "it learned nothing"}
+    honest = training.train
+
+    def train(data: Any, **given: Any) -> Any:
+        if given["model"] in doubts:
+            warnings.warn(doubts[given["model"]], UserWarning, stacklevel=1)
+        return honest(data, **given)
+
+    monkeypatch.setattr(training, "train", train)
+    run_demo(tmp_path, SMALL)
+    said = " ".join(str(warning.message) for warning in recwarn)
+    assert not any(words in said for words in doubts.values())

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import time
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,24 +102,12 @@ def first_answer() -> str:
     start = time.monotonic()
     model = load(f"box:{BOXED}")
     prediction = model.predict(gather(molecules()))  # what is odd stands below
-    rows = [
-        {
-            "molecule": record["name"],
-            **{
-                f"{t.name} ({t.unit})": f"{record[t.name]:.3f} ± {record[f'{t.name}_std']:.3f}"
-                for t in model.targets
-                if record.get(f"{t.name}_std") is not None
-            },
-            "unlike": record.get("unlike", ""),
-        }
-        for record in prediction.to_records()
-    ]
     seconds = time.monotonic() - start
     return "\n".join(
         [
             f"The model `{BOXED}` of the box, trained on 110,000 molecules, answers at once "
             f"({seconds:.1f} s):\n",
-            format_table(rows),
+            format_table(prediction.to_summary()),
             "`unlike`: percent of its validation molecules that are nearer to what it was trained "
             f"on; C60 is far from everything.\nAsk it yourself:  atomlens predict {BOXED} CCO\n\n"
             "Now a small model of your own, trained before your eyes.\n",
@@ -142,7 +131,9 @@ def run_demo(
     model = train_scann(data, folder / "model", settings, quiet=quiet)
     maes = {"mae": mae_on_test(model)}
     for name in BASELINES:
-        baseline = train(data, model=name, settings=shared_settings(settings))
+        with warnings.catch_warnings():  # of a baseline only its error is told
+            warnings.simplefilter("ignore", UserWarning)
+            baseline = train(data, model=name, settings=shared_settings(settings))
         maes[f"mae_{name}"] = mae_on_test(baseline)
     explanations = [model.explain(atoms) for atoms in molecules()]
     with ProgressLine("writing", quiet=quiet) as progress:
