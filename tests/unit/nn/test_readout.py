@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from atomlens.nn.additive import AdditiveReadout, SelfStandingReadout
-from atomlens.nn.readout import mean_scores, paper_scores, reference_scores
+from atomlens.nn.readout import lower_bound, mean_scores, paper_scores, reference_scores
 
 QUERY = torch.randn(7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 KEY = torch.randn(7, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -119,3 +119,31 @@ def test_atoms_that_are_not_there_do_not_speak_beside_silent_ones(saturates: boo
     torch.testing.assert_close(marked.terms[~gone], cut.terms)
     torch.testing.assert_close(marked.attention[~gone], cut.attention)
     torch.testing.assert_close(marked.values, cut.values)
+
+
+@pytest.mark.parametrize("saturates", [True, False])
+def test_a_base_adds_its_mean_and_the_intercept_itself_once_a_graph(saturates: bool) -> None:
+    torch.manual_seed(0)
+    readout = SelfStandingReadout(6, 2, 3, saturates=saturates).double()
+    bare = readout(NODES, INDEX, COUNTS).values
+    base = torch.arange(14, dtype=torch.float64).view(7, 2)
+    torch.nn.init.constant_(readout.intercept.weight, 0.5)
+    added = readout(NODES, INDEX, COUNTS, base=base).values - bare
+    for graph in range(len(COUNTS)):
+        torch.testing.assert_close(added[graph], base[graph == INDEX].mean(dim=0) + 0.5)
+
+
+def test_the_mean_scores_are_products_over_the_root_of_the_width() -> None:
+    found = mean_scores(
+        torch.ones(2, 9), torch.ones(2, 9), torch.zeros(2).long(), torch.tensor([2])
+    )
+    torch.testing.assert_close(found, torch.full((2,), 3.0))
+
+
+def test_a_bound_lets_the_gradient_through_as_it_is() -> None:
+    values = torch.tensor([[-1.0], [2.0]], requires_grad=True)
+    found = lower_bound(values, torch.zeros(1))
+    assert found.tolist() == [[0.0], [2.0]]
+    found.sum().backward()
+    assert values.grad is not None
+    assert values.grad.tolist() == [[1.0], [1.0]]
