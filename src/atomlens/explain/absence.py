@@ -20,6 +20,7 @@ from atomlens.explain.question import Answers, Indices, Question
 from atomlens.explain.vectors import own_vectors
 from atomlens.graphs import GraphBatch, cut_batches, keep_nodes
 from atomlens.models.base import ModelOutput, PropertyModel
+from atomlens.nn.pieces import side_by_side
 from atomlens.structures.arrays import StructureArrays
 
 Meaning = Literal["mask", "graph", "rebuilt"]
@@ -53,10 +54,17 @@ def without(question: Question, of: Indices, absent: Mask, meaning: Meaning) -> 
     counts = question.structures.n_atoms[of]
     ends = np.concatenate([[0], np.cumsum(counts)])
     sizes = (question.store.node_counts + question.store.edge_counts).cpu().numpy()
-    parts = [
-        _ask(question, of[a:b], absent[ends[a] : ends[b]], meaning)
-        for a, b in cut_batches(sizes[of], batch_size=None, largest=_NODES_AND_EDGES)
-    ]
+    cuts = cut_batches(sizes[of], batch_size=None, largest=_NODES_AND_EDGES)
+
+    def part(cut: tuple[int, int]) -> Answers:
+        a, b = cut
+        return _ask(question, of[a:b], absent[ends[a] : ends[b]], meaning)
+
+    on_cpu = question.batch.distances.device.type == "cpu"
+    if on_cpu and len(cuts) >= torch.get_num_threads():  # of fewer, threads share each one out
+        parts = side_by_side(part, cuts)
+    else:
+        parts = [part(cut) for cut in cuts]
     return _joined(parts, len(question.models))
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
+from threading import Lock
 
 import numpy as np
 import torch
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from atomlens.graphs import GraphStore
 from atomlens.structures.arrays import Structure, StructureArrays
+
+_ALONE = Lock()
+"""Which warnings are heard is set for all threads."""
 
 
 def with_structure_fields(
@@ -53,7 +57,7 @@ def reduced_cells(cells: NDArray[np.float64], pbc: NDArray[np.bool_]) -> NDArray
         from spglib import niggli_reduce
     except ImportError:
         return None
-    with warnings.catch_warnings():
+    with _ALONE, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # spglib 2.7 warns of its own errors
         for row in rows.tolist():
             try:
