@@ -105,8 +105,8 @@ def first_answer() -> str:
     seconds = time.monotonic() - start
     return "\n".join(
         [
-            f"The model `{BOXED}` of the box, trained on 110,000 molecules, answers at once "
-            f"({seconds:.1f} s):\n",
+            f"The model `{BOXED}` of the box, trained on 110,000 molecules, answers without "
+            f"a training ({seconds:.1f} s):\n",
             format_table(prediction.to_summary()),
             "`unlike`: percent of its validation molecules that are nearer to what it was trained "
             f"on; C60 is far from everything.\nAsk it yourself:  atomlens predict {BOXED} CCO\n\n"

@@ -32,6 +32,7 @@ def within(row: Mapping[str, object], name: str, digits: str = ".3g") -> str:
     value, low, high = (as_number(row.get(f"{name}{end}")) for end in ("", "_low", "_high"))
     if not math.isfinite(value):
         return ""
+    shown = f"z{digits}"  # no -0.00
     if not (math.isfinite(low) and math.isfinite(high)):
-        return f"{value:{digits}}"
-    return f"{value:{digits}} ({low:{digits}} to {high:{digits}})"
+        return f"{value:{shown}}"
+    return f"{value:{shown}} ({low:{shown}} to {high:{shown}})"

@@ -21,3 +21,9 @@ def test_a_value_without_an_interval_is_shown_alone(low: object, high: object, t
     assert within({"x": math.nan, "x_low": low, "x_high": high}, "x") == ""
     assert within({}, "x") == ""
     assert within({"x": 1.8, "x_low": 1.0, "x_high": 2.5}, "x", ".2f") == "1.80 (1.00 to 2.50)"
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    row = {"gain": -0.001, "gain_low": -0.004, "gain_high": 0.003}
+    assert within(row, "gain", ".2f") == "0.00 (0.00 to 0.00)"
+    assert within({"gain": -0.001}, "gain", ".2f") == "0.00"
