@@ -11,8 +11,8 @@ ROOT = Path(atomlens.__file__).parent
 OPTION = re.compile(r"(?<![\w`-])--([a-z][a-z-]+)")
 FOR_TYPISTS = ("cli", "web", "__main__.py", "testing")
 """Rooms whose messages only those read who type commands, or ask for pages."""
-OF_OTHERS = {"force-reinstall", "no-deps", "nproc-per-node", "debug"}
-"""Options of pip and torchrun, and one that Python has no need of."""
+OF_OTHERS = {"force-reinstall", "no-deps", "nproc-per-node", "head", "debug"}
+"""Options of pip, torchrun and ray, and one that Python has no need of."""
 KNOWN = {
     "training/loggers.py": {"log"},  # for Python a class, which the command makes
     "studies/controls.py": {"model", "shuffled"},  # begins the sentence about what was given
