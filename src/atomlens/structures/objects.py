@@ -257,17 +257,10 @@ def _check_arrays(atoms: "Atoms") -> None:
             f"its positions have the shape {positions.shape} and it has {counted(n, 'atom')}; give "
             "three coordinates for each"
         )
-    if (
-        positions.dtype.kind not in "fiu"
-        or positions.dtype.itemsize < _LEAST_BYTES[positions.dtype.kind]
-    ):
+    if positions.dtype.kind not in "fiu" or positions.dtype == np.float16:  # three digits
         raise StructureError(
             f"its positions are of the type {positions.dtype}; give real numbers (float64)"
         )
-
-
-_LEAST_BYTES = {"f": 4, "i": 1, "u": 1}
-"""Bytes of a coordinate; numbers of two bytes have three digits."""
 
 
 def _copy(atoms: "Atoms") -> "Atoms":
