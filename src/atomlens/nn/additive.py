@@ -116,8 +116,8 @@ class AdditiveReadout(_Readout):
         else:
             heard = heard * weights.unsqueeze(1)
             counts = segment_sum(weights, graph_index, n_graphs)
-        least = torch.finfo(key.dtype).tiny  # a graph of which nothing is left
-        mean = segment_sum(heard, graph_index, n_graphs) / counts.clamp(min=least).unsqueeze(1)
+        counts = counts.clamp(min=1)  # a graph of which nothing is left
+        mean = segment_sum(heard, graph_index, n_graphs) / counts.unsqueeze(1)
         # the mean of the queries is the query of the mean: one product a graph, not one an atom
         shared = self.query(mean).index_select(0, graph_index).view(-1, self.n_outputs, width)
         scores = torch.einsum("ntd,nd->nt", shared, key) * width**-0.5
@@ -131,7 +131,7 @@ class AdditiveReadout(_Readout):
         terms = attention * self.values_of(key)
         if base is not None:
             shares = base if weights is None else base * weights.unsqueeze(1)
-            terms = terms + shares / counts.clamp(min=1).index_select(0, graph_index).unsqueeze(1)
+            terms = terms + shares / counts.index_select(0, graph_index).unsqueeze(1)
         return self.added(terms, attention, scores, key, graph_index, n_graphs)
 
 
@@ -194,11 +194,11 @@ class SelfStandingReadout(_Readout):
         terms = terms + self.start * shares
         if keep is not None:
             terms = terms * keep.unsqueeze(1)
-        # where nobody speaks all have the same share
-        each = weights.view(heads).sum(dim=2) + torch.finfo(key.dtype).tiny
+        least = torch.finfo(key.dtype).tiny
+        each = weights.view(heads).sum(dim=2) + least  # where nobody speaks all have the same share
         if keep is not None:
             each = each * keep.unsqueeze(1)
-        total = segment_sum(each, graph_index, n_graphs).clamp(min=torch.finfo(key.dtype).tiny)
+        total = segment_sum(each, graph_index, n_graphs).clamp(min=least)  # where nobody is left
         attention = each / total.index_select(0, graph_index)
         mean_scores = scores.view(heads).mean(dim=2)
         return self.added(terms, attention, mean_scores, key, graph_index, n_graphs)

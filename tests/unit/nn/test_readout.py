@@ -78,16 +78,18 @@ GONE = torch.tensor([0, 1, 0, 1, 1, 1, 1], dtype=torch.bool)
 KEEP = (~GONE).double()
 
 
+def _readout(kind: str) -> AdditiveReadout | SelfStandingReadout:
+    if kind == "attention":
+        return AdditiveReadout(6, 2).double()
+    return SelfStandingReadout(6, 2, 3, saturates=kind == "presence").double()
+
+
 @pytest.mark.parametrize("kind", ["attention", "presence", "gates"])
 def test_a_graph_of_which_nothing_is_left_adds_up_to_nothing_and_attends_to_nobody(
     kind: str,
 ) -> None:
     torch.manual_seed(0)
-    readout = (
-        AdditiveReadout(6, 2)
-        if kind == "attention"
-        else SelfStandingReadout(6, 2, 3, saturates=kind == "presence")
-    ).double()
+    readout = _readout(kind)
     base = torch.ones(7, 2, dtype=torch.float64)
     found = readout(NODES, INDEX, COUNTS, keep=KEEP, base=base)
     for own in (found.terms, found.attention):
@@ -122,15 +124,33 @@ def test_atoms_that_are_not_there_do_not_speak_beside_silent_ones(saturates: boo
 
 
 @pytest.mark.parametrize("saturates", [True, False])
-def test_a_base_adds_its_mean_and_the_intercept_itself_once_a_graph(saturates: bool) -> None:
+def test_shares_of_a_self_standing_readout_are_proportional_to_its_weights(
+    saturates: bool,
+) -> None:
     torch.manual_seed(0)
-    readout = SelfStandingReadout(6, 2, 3, saturates=saturates).double()
-    bare = readout(NODES, INDEX, COUNTS).values
-    base = torch.arange(14, dtype=torch.float64).view(7, 2)
-    torch.nn.init.constant_(readout.intercept.weight, 0.5)
-    added = readout(NODES, INDEX, COUNTS, base=base).values - bare
+    readout = SelfStandingReadout(6, 1, 1, saturates=saturates).double()
+    scores = readout.query(readout.key(torch.nn.functional.silu(readout.input(NODES))))
+    weights = (scores.exp() if saturates else scores.sigmoid()).squeeze(1)
+    shares = readout(NODES, INDEX, COUNTS).attention.squeeze(1)
     for graph in range(len(COUNTS)):
-        torch.testing.assert_close(added[graph], base[graph == INDEX].mean(dim=0) + 0.5)
+        here = graph == INDEX
+        torch.testing.assert_close(shares[here], weights[here] / weights[here].sum())
+
+
+@pytest.mark.parametrize("kind", ["attention", "presence", "gates"])
+def test_a_base_adds_its_mean_and_the_intercept_itself_once_a_graph(kind: str) -> None:
+    torch.manual_seed(0)
+    readout = _readout(kind)
+    index, counts = torch.tensor([0, 1, 1, 1, 1, 1, 1]), torch.tensor([1, 6])
+    bare = readout(NODES, index, counts).values
+    base = torch.arange(14, dtype=torch.float64).view(7, 2) + 1
+    start = 0.0
+    if isinstance(readout, SelfStandingReadout):
+        start = 0.5
+        torch.nn.init.constant_(readout.intercept.weight, start)
+    added = readout(NODES, index, counts, base=base).values - bare
+    for graph in range(len(counts)):
+        torch.testing.assert_close(added[graph], base[graph == index].mean(dim=0) + start)
 
 
 def test_the_mean_scores_are_products_over_the_root_of_the_width() -> None:
