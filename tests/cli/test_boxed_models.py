@@ -142,9 +142,10 @@ def test_it_is_calibrated_anew_with_the_same_weights(
     splits = {part: np.array(rows) for part, rows in PARTS.items()}
     before = json.loads((boxed / "metrics.json").read_text())["test"]["targets"]["signal"]
     save(Predictor.load(boxed), boxed, half=True)  # as in the box
-    weights = (boxed / "model.safetensors").read_bytes()
+    weights = (boxed / "model.safetensors.gz").read_bytes()
     place = finishing.again(boxed, replace(data, splits=splits))
-    assert (place / "model.safetensors").read_bytes() == weights
+    assert (place / "model.safetensors.gz").read_bytes() == weights
+    assert not (place / "model.safetensors").exists()
     made = Predictor.load(place)
     assert made.calibration.targets[0] is not None
     assert made.calibration.targets[0].n == 10

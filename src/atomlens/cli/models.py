@@ -197,7 +197,7 @@ def _presets(settings: dict[str, Any], form: str) -> str:
 
 def boxed_rows() -> list[dict[str, Any]]:
     """Return what is known of every model in the box: what it reads and predicts, how well."""
-    from atomlens.predictor.folder import METRICS, WEIGHTS, read_optional_json, read_settings
+    from atomlens.predictor.folder import METRICS, read_optional_json, read_settings, weights_place
     from atomlens.predictor.folder.box import boxed_names, model_place
 
     rows = []
@@ -215,7 +215,7 @@ def boxed_rows() -> list[dict[str, Any]]:
                     for target, figures in metrics.get(part, {}).get("targets", {}).items()
                 },
                 "learned from": settings["training"]["data"],
-                "MB": round((folder / WEIGHTS).stat().st_size / 1e6, 1),
+                "MB": round(weights_place(folder).stat().st_size / 1e6, 1),
             }
         )
     return rows

@@ -44,9 +44,9 @@ def usable_folder(path: Path) -> Path:
 
 
 def _is_model(folder: Path) -> bool:
-    from atomlens.predictor.folder import SETTINGS, WEIGHTS
+    from atomlens.predictor.folder import SETTINGS, weights_place
 
-    return (folder / SETTINGS).is_file() and (folder / WEIGHTS).is_file()
+    return (folder / SETTINGS).is_file() and weights_place(folder).is_file()
 
 
 def default_folder(*words: str) -> Path:

@@ -11,7 +11,7 @@ from atomlens.predictor.core import Predictor
 from atomlens.printing import reason
 from atomlens.settings import by_option
 
-FILES = ("*.json", "*.safetensors", "*.csv", "*.png", "README.md")
+FILES = ("*.json", "*.safetensors", "*.gz", "*.csv", "*.png", "README.md")
 """What belongs to a model folder; other files are neither pushed nor pulled."""
 
 

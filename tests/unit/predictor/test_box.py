@@ -1,5 +1,6 @@
 """Models known by name, what they say of strange inputs, and how their noise is learned."""
 
+import gzip
 import hashlib
 import json
 from dataclasses import replace
@@ -387,7 +388,28 @@ def test_half_precision_is_stored_without_loss(tmp_path: Path) -> None:
     assert back.record.split == made.record.split
     assert (tmp_path / "half" / "split.json.gz").is_file() == bool(made.record.split)
     whole = (save(made, tmp_path / "whole") / "model.safetensors").stat().st_size
-    assert (tmp_path / "half" / "model.safetensors").stat().st_size < 0.6 * whole
+    packed = tmp_path / "half" / "model.safetensors.gz"
+    assert packed.stat().st_size < 0.5 * whole
+    (tmp_path / "half" / "model.safetensors").write_bytes(gzip.decompress(packed.read_bytes()))
+    packed.unlink()  # as whoever unpacks it has it
+    back = load(tmp_path / "half")
+    assert np.array_equal(made.predict(MOLECULES).values, back.predict(MOLECULES).values)
+
+
+def test_packed_weights_are_held_against_their_digest(tmp_path: Path) -> None:
+    made = lens_predictor()
+    folder = save(made, tmp_path / "half", half=True)
+    packed = folder / "model.safetensors.gz"
+    whole = packed.read_bytes()
+    plain = bytearray(gzip.decompress(whole))
+    plain[-1] ^= 1
+    for content in (gzip.compress(bytes(plain)), bytes(plain), whole[: len(whole) // 2], b""):
+        packed.write_bytes(content)
+        with pytest.raises(ModelError, match=r"model\.safetensors\.gz.*(damaged|cannot be read)"):
+            load(folder)
+    packed.unlink()
+    with pytest.raises(ModelError, match=r"model\.safetensors, .*cannot be read"):
+        load(folder)
 
 
 def test_weights_too_large_for_half_precision_are_refused() -> None:

@@ -53,7 +53,8 @@ def test_a_model_comes_back_as_it_went(hub: Path, tmp_path: Path) -> None:
     assert (hub / "me/gap/private").read_text() == "True"
     assert not (hub / "me/gap/notes.txt").exists()
     back = pull_model("me/gap", tmp_path / "back")
-    assert (back / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+    for name in ("model.safetensors.gz", "split.json.gz"):
+        assert (back / name).read_bytes() == (folder / name).read_bytes()
     assert al.load(back).predict("NaCl").values == al.load(folder).predict("NaCl").values
     with pytest.raises(ModelError, match="exists already"):
         pull_model("me/gap", back)

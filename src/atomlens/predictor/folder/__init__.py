@@ -1,7 +1,7 @@
 """A trained model as a folder of text and tensors. Nothing in it is ever unpickled.
 
 settings.json       model, builder, targets, scaling, calibration, training; written last
-model.safetensors   weights, ``member0.…`` and so on
+model.safetensors   weights, ``member0.…`` and so on; model.safetensors.gz in the models of the box
 metrics.json        errors on validation and test part
 split.json          names of the samples of each part; split.json.gz in the models of the box
 history.csv         one row per epoch
@@ -26,7 +26,16 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from atomlens.boundary import check_finite, net, parse_json, read_bytes, read_text
+from atomlens.boundary import (
+    BINARY_SHARE,
+    check_finite,
+    machine_memory,
+    net,
+    parse_json,
+    read_bytes,
+    read_text,
+    unpacked,
+)
 from atomlens.errors import Failure, ModelError
 from atomlens.files import exchange_folder, whole_file, whole_folder
 from atomlens.printing import encodable
@@ -34,7 +43,7 @@ from atomlens.printing import encodable
 FORMAT_VERSION = 1
 SETTINGS, WEIGHTS, METRICS = "settings.json", "model.safetensors", "metrics.json"
 SPLIT, HISTORY, FAILURES, CARD = "split.json", "history.csv", "failures.json", "README.md"
-PACKED_SPLIT = "split.json.gz"
+PACKED_SPLIT, PACKED_WEIGHTS = "split.json.gz", "model.safetensors.gz"
 SAMPLES, WARNINGS = "samples.safetensors", "warnings.json"
 FAMILIARITY = "familiarity.safetensors"
 TRAINING = "training"
@@ -84,8 +93,8 @@ def rewrite_files(folder: Path, changed: Mapping[str, bytes]) -> None:
 
 def is_file_of_model(name: str) -> bool:
     """Say whether a file of that name belongs to the model, so that a new one replaces it."""
-    ours = (SETTINGS, WEIGHTS, METRICS, SPLIT, PACKED_SPLIT, HISTORY, FAILURES, CARD)
-    known = (*ours, SAMPLES, WARNINGS, FAMILIARITY, *_PICTURES)
+    ours = (SETTINGS, WEIGHTS, PACKED_WEIGHTS, METRICS, SPLIT, PACKED_SPLIT, HISTORY, FAILURES)
+    known = (*ours, CARD, SAMPLES, WARNINGS, FAMILIARITY, *_PICTURES)
     return any(fnmatch(name, pattern) for pattern in known)
 
 
@@ -182,15 +191,24 @@ def read_optional_json(path: Path) -> Any:
     return read_json(path) if os.path.exists(path) else None
 
 
-def read_weights(folder: Path, checksum: str, name: str = WEIGHTS) -> dict[str, Tensor]:
+def weights_place(folder: Path) -> Path:
+    """Return the file of the weights: the packed one where it alone is there."""
+    plain, packed = folder / WEIGHTS, folder / PACKED_WEIGHTS
+    return packed if packed.exists() and not plain.exists() else plain
+
+
+def read_weights(path: Path, checksum: str) -> dict[str, Tensor]:
     """Return the tensors of a file of a model folder, checked against their SHA-256.
+
+    A file that is packed (``.gz``) is checked by what it holds.
 
     Raises:
         ModelError: the file is missing, damaged, or does not belong to the settings.
     """
-    path = folder / name
     with net(ModelError, f"{path}, the weights of the model", RESTORE):
         content = read_bytes(path)
+        if path.suffix == ".gz":
+            content = unpacked(content, most=int(BINARY_SHARE * machine_memory()))
         if hashlib.sha256(content).hexdigest() != checksum:
             raise ModelError(
                 f"{path}: the weights are damaged, or belong to another settings.json. Restore "

@@ -34,7 +34,6 @@ from atomlens.predictor.folder import (
     SETTINGS,
     SPLIT,
     WARNINGS,
-    WEIGHTS,
     WITHOUT,
     answers_digest,
     checksum_of,
@@ -43,6 +42,7 @@ from atomlens.predictor.folder import (
     read_optional_json,
     read_settings,
     read_weights,
+    weights_place,
 )
 from atomlens.predictor.folder.box import model_place
 from atomlens.predictor.record import TrainingRecord
@@ -85,7 +85,8 @@ def load_trained(path: str | Path) -> TrainedModel:
     split = read_optional_json(names) or {}
     with net(ModelError, f"{names}, a file of the model", "delete it; the model works"):
         record = replace(trained.record, split=_parts(split))
-    models = _models(content, n_members, read_weights(folder, checksum), folder)
+    weights = weights_place(folder)
+    models = _models(content, n_members, read_weights(weights, checksum), weights)
     metrics = read_optional_json(folder / METRICS)
     with net(ModelError, f"{folder / METRICS}, a file of the model", "delete it; the model works"):
         _check_metrics(metrics)
@@ -139,7 +140,7 @@ def _familiarity(folder: Path, content: Any) -> Familiarity | None:
         )
     where = f"{folder / FAMILIARITY}, a file of the model"
     with net(ModelError, where, "restore the folder from a copy"):
-        tensors = read_weights(folder, str(content["sha256"]), FAMILIARITY)
+        tensors = read_weights(folder / FAMILIARITY, str(content["sha256"]))
         return Familiarity.read(content, tensors)
 
 
@@ -256,7 +257,7 @@ def _elements(numbers: Any) -> tuple[int, ...]:
 
 
 def _models(
-    content: dict[str, Any], n_members: int, tensors: dict[str, Tensor], folder: Path
+    content: dict[str, Any], n_members: int, tensors: dict[str, Tensor], path: Path
 ) -> tuple[PropertyModel, ...]:
     """Make the members and fill in their weights; every weight must be there and fit."""
     members: dict[str, dict[str, Tensor]] = {}
@@ -288,7 +289,7 @@ def _models(
         raise
     except Exception as problem:  # odd values in settings.json reach the model's own classes
         raise ModelError(
-            f"{folder / WEIGHTS}: the weights do not fit the model that {SETTINGS} describes "
+            f"{path}: the weights do not fit the model that {SETTINGS} describes "
             f"({_reason(problem)})."
         ) from None
     return tuple(models)

@@ -16,6 +16,7 @@ from atomlens.predictor.folder import (
     HISTORY,
     METRICS,
     PACKED_SPLIT,
+    PACKED_WEIGHTS,
     SAMPLES,
     SETTINGS,
     SPLIT,
@@ -41,7 +42,7 @@ def save(predictor: TrainedModel, folder: Path, *, half: bool = False) -> Path:
     """Write a model folder, whole or not at all; a model that stands there is replaced.
 
     ``half`` makes it small: weights in 16 bits (use it after `in_half_precision`, and nothing is
-    lost), names of samples packed.
+    lost), they and the names of samples packed.
     """
     check_writable(folder)
     write_model_folder(folder, model_files(predictor, half=half))
@@ -77,7 +78,7 @@ def model_files(predictor: TrainedModel, *, half: bool = False) -> dict[str, byt
     weights, familiarity = weight_bytes(predictor, half=half), predictor.familiarity
     settings = model_settings(predictor, checksum_of(weights))
     files = {
-        WEIGHTS: weights,
+        **({PACKED_WEIGHTS: gzip.compress(weights, mtime=0)} if half else {WEIGHTS: weights}),
         METRICS: json_bytes(finite_or_none(predictor.metrics)),
         CARD: model_card(predictor).encode(),
     }
