@@ -3,7 +3,8 @@
 An atom that is taken away changes the atoms that its messages reach, a few hundred, and no
 other. Only these are worked out again, for some missing atoms at a time; the rest is kept from one
 pass over the whole structure. The numbers are those of the whole structure worked out anew, but
-for the rounding of 32-bit sums.
+for the rounding of 32-bit sums. Members of an ensemble whose atoms all hear of a change (charges
+that balance) work out the whole structure, beside the others.
 """
 
 from abc import ABC, abstractmethod
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from atomlens.explain.question import Answers, Indices, Question
+from atomlens.graphs import GraphBatch, copies, keep_nodes
 from atomlens.machine import keep_freed_memory
-from atomlens.models.base import ModelOutput
+from atomlens.models.base import ModelOutput, PropertyModel
 from atomlens.models.local import (
     AddingPass,
     AtomReadings,
@@ -47,7 +49,7 @@ _MOST_KEPT = 2**29
 def without_each(question: Question) -> Answers | None:
     """Return what `predict` says of each structure without each of its atoms, in their order.
 
-    None where that is not worth it, or a model reaches all atoms at once.
+    None where that is not worth it, or every model reaches all atoms at once.
     """
     sizes = question.structures.n_atoms
     if not question.nodes_are_atoms or sizes.min() < LEAST_ATOMS:
@@ -57,9 +59,12 @@ def without_each(question: Question) -> Answers | None:
     for index in range(len(question.structures)):
         batch = question.store.batch(torch.tensor([index]))
         passes = [model.local_pass(batch) for model in question.models]
-        known = [_Known.of(one) for one in passes if one is not None]
-        if len(known) < len(passes):
+        if all(local is None for local in passes):
             return None
+        known = [
+            _Anew(model, batch) if local is None else _Known.of(local)
+            for model, local in zip(question.models, passes, strict=True)
+        ]
         parts += _of_one(question, index, known)
     return Answers(
         values=np.concatenate([part.values for part in parts]),
@@ -67,7 +72,7 @@ def without_each(question: Question) -> Answers | None:
     )
 
 
-def _of_one(question: Question, index: int, known: "Sequence[_Known]") -> list[Answers]:
+def _of_one(question: Question, index: int, known: "Sequence[_Known | _Anew]") -> list[Answers]:
     """Return the answers for one structure, part by part."""
     n_atoms = int(question.structures.n_atoms[index])
     whole, parts = question.structures.subset([index]), []
@@ -92,6 +97,21 @@ class _Found(NamedTuple):
 
     output: ModelOutput
     n_edges: int
+
+
+class _Anew(NamedTuple):
+    """A network on a whole graph, of which every atom hears of every change."""
+
+    model: PropertyModel
+    batch: GraphBatch
+
+    def without(self, gone: Indices) -> _Found:
+        """Return what the network says of the structure without each of some atoms."""
+        n = self.batch.n_nodes
+        whole = copies(self.batch, len(gone))
+        kept = torch.ones(len(gone) * n, dtype=torch.bool, device=whole.graph_index.device)
+        kept[_tensor(np.arange(len(gone)) * n + gone, kept.device)] = False
+        return _Found(self.model(keep_nodes(whole, kept)), whole.n_edges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

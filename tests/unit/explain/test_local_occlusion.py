@@ -127,6 +127,21 @@ def test_a_sum_over_atoms_a_class_and_an_ensemble(monkeypatch: pytest.MonkeyPatc
         assert found == pytest.approx(whole, abs=1e-9)
 
 
+def test_members_that_reach_all_atoms_stand_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = chain(40)
+    charged = small_model("lens", n_charges=5)
+    with torch.no_grad():
+        charged.get_parameter("charge_input.weight").normal_()
+    members = [small_model("lens", n_layers=1).double(), charged.double()]
+    trained = trained_around(
+        *members, builder=GivenGraph(graph=graph), targets=(Target(name="y0"),)
+    )
+    question = Question.about(trained, structures_of(graph), device="cpu", dtype=torch.float64)
+    assert [m.local_pass(question.batch) is None for m in members] == [False, True]
+    found, whole = both(question, monkeypatch)
+    assert found == pytest.approx(whole, abs=1e-9)
+
+
 def test_only_what_an_atom_reaches_is_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two layers of two neighbours on each side: eight atoms around each of 200."""
     model = small_model("cgcnn").double()
