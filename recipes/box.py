@@ -301,11 +301,15 @@ def errors_of(predictor: Predictor) -> dict[str, float]:
 
 
 def is_better(new: Predictor, old: Predictor) -> bool:
-    """Tell whether the mean over the targets of MAE/MAD on the validation part is smaller."""
+    """Tell whether the errors on the validation part are smaller, as a mean of their ratios.
+
+    The geometric mean over the targets of new over old MAE: a percent of one target counts as
+    much as a percent of another, however large its errors are beside its spread.
+    """
 
     def score(predictor: Predictor) -> float:
         targets = predictor.metrics["validation"]["targets"].values()
-        return float(np.mean([figures["mae"] / figures["mad"] for figures in targets]))
+        return float(np.mean(np.log([figures["mae"] for figures in targets])))
 
     return score(new) < score(old)
 

@@ -4,11 +4,13 @@ import json
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from box import ON, QUEUE, Entry, apart_from, trained_on
+from box import ON, QUEUE, Entry, apart_from, is_better, trained_on
 from box_cards import ABOUT
 from box_finish import Member, assemble, in_scaling, portable
 
@@ -138,3 +140,17 @@ def test_the_card_of_a_model_says_what_its_recipe_says(name: str) -> None:
     assert ABOUT[name].compute in card
     swallowed = re.findall(r"^- .*\n(?!- |\n)(.+)", card, re.MULTILINE)
     assert swallowed == []  # without an empty line it is read as a part of the last item
+
+
+@pytest.mark.parametrize(("errors", "better"), [((0.95, 1.03), True), ((1.03, 0.98), False)])
+def test_a_percent_of_one_target_counts_as_much_as_of_another(
+    errors: tuple[float, float], better: bool
+) -> None:
+    def with_errors(*maes: float) -> Any:
+        targets = {str(i): {"mae": mae, "mad": 1.0} for i, mae in enumerate(maes)}
+        return SimpleNamespace(metrics={"validation": {"targets": targets}})
+
+    old = (0.03, 0.19)
+    new = tuple(now * before for now, before in zip(errors, old, strict=True))
+    assert is_better(with_errors(*new), with_errors(*old)) is better
+    assert not is_better(with_errors(*old), with_errors(*old))
