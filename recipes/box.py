@@ -2,6 +2,7 @@
 
     python recipes/box.py --minutes 60 --data DATA [NAME ...] [--threads N] [--device cpu]
     python recipes/box.py --on --minutes 300 --data DATA NAME [NAME ...]
+    python recipes/box.py --beside --minutes 90 --data DATA NAME [NAME ...]
     python recipes/box.py --again --data DATA NAME [NAME ...]
 
 Works through QUEUE in the order of use. Each entry is trained in ``runs/box/NAME`` and goes on
@@ -18,6 +19,10 @@ are passed over and named.
 ``--on`` trains on what lies in the box, each network from its own weights, in
 ``runs/box/NAME-on`` with the settings ON: some epochs of small batches by Muon, for networks that a
 GPU trained with large ones.
+
+``--beside`` trains the smaller networks that an entry has for a core, in ``runs/box/NAME-beside``
+(seconds an epoch: see docs/accuracy.md), and puts them beside those in the box if all together are
+better; ``--set seed=N`` gives another one.
 
 ``--again`` trains nothing: it calibrates the intervals of what lies in the box as the code of today
 does it.
@@ -66,6 +71,8 @@ class Entry:
     pretraining: "Entry | None" = None
     """From whose networks this training starts, member by member; in ``NAME-pretraining``, and not
     shipped. It learns nothing of the formulas by which this training is judged (`apart_from`)."""
+    beside: "Entry | None" = None
+    """Smaller networks that a core can train, which join those in the box; in ``NAME-beside``."""
 
 
 def matbench(*tasks: str) -> Callable[[Path], Dataset]:
@@ -227,6 +234,28 @@ QUEUE = (
             "target_weights": "formation_energy:3",
         },
         model={"n_layers": 7, "n_features": 128, "n_embedding": 64, "consistency_every": 4},
+        beside=Entry(
+            name="mp",
+            load=packed("mp.npz"),
+            settings={
+                **_COMMON,
+                "optimizer": "muon",
+                "learning_rate": 1e-3,
+                "warmup_epochs": 0.3,
+                "epochs": 10,
+                "batch_size": 64,
+                "reference": "elements:formation_energy",
+                "target_weights": "formation_energy:2",
+                "seed": 23,
+            },
+            model={
+                "n_layers": 4,
+                "n_features": 96,
+                "n_embedding": 64,
+                "n_charges": 17,
+                "consistency_every": 4,
+            },
+        ),
     ),
 )
 
@@ -314,11 +343,15 @@ def is_better(new: Predictor, old: Predictor) -> bool:
     return score(new) < score(old)
 
 
-def finish_entry(entry: Entry, dataset: Dataset, out: Path, box: Path) -> None:
-    """Finish a trained entry and exchange the shipped model for it if it is better."""
-    candidate = out / "finished"
-    add_trained(entry.name, out, dataset, place=candidate)
-    shipped = box / entry.name
+def finish_entry(
+    entry: Entry, dataset: Dataset, out: Path, box: Path, *, joins: bool = False
+) -> None:
+    """Finish a trained entry and exchange the shipped model for it if it is better.
+
+    With ``joins`` its networks stand beside those of the shipped model.
+    """
+    candidate, shipped = out / "finished", box / entry.name
+    add_trained(entry.name, out, dataset, joins=shipped if joins else None, place=candidate)
     if entry.name in boxed_names() and not is_better(
         Predictor.load(candidate), Predictor.load(shipped)
     ):
@@ -332,7 +365,8 @@ def finish_entry(entry: Entry, dataset: Dataset, out: Path, box: Path) -> None:
 
 def trained_on(entry: Entry) -> Entry:
     """Return how the networks of the box are trained on, of which the model is what it is."""
-    return replace(entry, settings={**entry.settings, **ON}, model={}, pretraining=None)
+    settings = {**entry.settings, **ON}
+    return replace(entry, settings=settings, model={}, pretraining=None, beside=None)
 
 
 def is_done(out: Path, train_only: bool) -> bool:
@@ -360,6 +394,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     parser.add_argument("--train-only", action="store_true", help="leave the finishing for later")
     parser.add_argument("--on", action="store_true", help="train on what lies in the box")
+    parser.add_argument("--beside", action="store_true", help="small networks beside those there")
     parser.add_argument("--again", action="store_true", help="calibrate what lies in the box anew")
     parser.add_argument("--subset", type=int, help="a rehearsal: so many training samples")
     parser.add_argument(
@@ -373,18 +408,22 @@ def main() -> None:
     if unknown:
         known = ", ".join(e.name for e in QUEUE)
         parser.error(f"no entry is called {', '.join(sorted(unknown))}; there are {known}")
-    if (options.on or options.again) and not options.names:
-        parser.error("--on and --again need a NAME")
+    chosen = [entry for entry in QUEUE if not options.names or entry.name in options.names]
+    mode = [name for name in ("on", "beside", "again") if getattr(options, name)]
+    if mode and (len(mode) > 1 or not options.names):
+        parser.error("--on, --beside and --again stand alone, each with a NAME")
     if options.again:
-        for entry in (e for e in QUEUE if e.name in options.names):
+        for entry in chosen:
             say(f"calibrated: {again(options.box / entry.name, data_of(entry, options.data))}")
         return
     end = time.monotonic() + 60 * options.minutes
-    places = {e.name: options.out / f"{e.name}{'-on' if options.on else ''}" for e in QUEUE}
-    for entry in map(trained_on, QUEUE) if options.on else QUEUE:
+    places = {e.name: options.out / "-".join([e.name, *mode]) for e in chosen}
+    if options.on:
+        chosen = [trained_on(entry) for entry in chosen]
+    if options.beside:
+        chosen = [entry.beside for entry in chosen if entry.beside is not None]
+    for entry in chosen:
         out, left = places[entry.name], end - time.monotonic()
-        if options.names and entry.name not in options.names:
-            continue
         if is_done(out, options.train_only):
             continue
         if left < 1:
@@ -405,11 +444,10 @@ def main() -> None:
                 left = end - time.monotonic()
             trained = trained or train_entry(entry, dataset, left, out, start, **settings)
             if trained and not options.train_only:
-                finish_entry(entry, dataset, out, options.box)
+                finish_entry(entry, dataset, out, options.box, joins=options.beside)
         except AtomlensError as problem:
             print(f"{entry.name}: passed over: {problem}", file=sys.stderr, flush=True)
-    chosen = options.names or [entry.name for entry in QUEUE]
-    undone = [name for name in chosen if not is_done(places[name], options.train_only)]
+    undone = [e.name for e in chosen if not is_done(places[e.name], options.train_only)]
     say(f"to be done: {', '.join(undone)}" if undone else "all done")
 
 

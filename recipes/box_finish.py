@@ -488,8 +488,77 @@ def add(
     return save(finish(draft, data, half=half, test=test, known=known), place, half=half)
 
 
+def close(one: TargetScaling, other: TargetScaling) -> bool:
+    """Tell whether two scalings are the same up to the rounding of two machines."""
+    tables = zip(one.references, other.references, strict=True)
+    return (
+        one.targets == other.targets
+        and all(a.keys() == b.keys() for a, b in tables)
+        and np.allclose(_numbers(one), _numbers(other), rtol=1e-9, atol=1e-12)
+    )
+
+
+def _numbers(scaling: TargetScaling) -> list[float]:
+    tables = [number for table in scaling.references for _, number in sorted(table.items())]
+    return [*scaling.means, *scaling.stds, *tables]
+
+
+def joined(first: Predictor, second: Predictor) -> Predictor:
+    """Return an ensemble of the networks of two trainings on the same values; the first's record.
+
+    Nothing is calibrated or measured. Networks of unlike settings keep their own.
+
+    Raises:
+        ModelError: the trainings scaled their values in different ways.
+    """
+    if not close(first.scaling, second.scaling) or first.builder != second.builder:
+        raise ModelError("The networks were trained on values of another scaling, or neighbours.")
+    n, records = len(first.models), (first.record, second.record)
+    history = [
+        {"loss": row.get("train_loss"), **row, "member": row.get("member", 0) + start}
+        for start, record in zip((0, n), records, strict=True)
+        for row in record.history
+    ]
+    columns = ["member", *(name for name in first.record.history[0] if name != "member")]
+    record = replace(
+        first.record,
+        history=tuple({name: row[name] for name in columns} for row in history),
+        seconds=sum(one.seconds for one in records),
+        device=" and ".join(dict.fromkeys(one.device for one in records)),
+        settings=_settings_of_both(first, second),
+    )
+    return replace(first, models=(*first.models, *second.models), record=record, noise="none")
+
+
+def _settings_of_both(first: Predictor, second: Predictor) -> dict[str, Any]:
+    """Return what the first's record says of its training, as a list where networks differ."""
+    counts, own = (len(first.models), len(second.models)), second.record.settings
+    given = (first.record.settings, {**asdict(second.config), **own})
+    found = {}
+    for key in given[0]:
+        values = [
+            value
+            for settings, n in zip(given, counts, strict=True)
+            for value in (
+                settings[key] if _is_by_member(settings.get(key), n) else n * [settings.get(key)]
+            )
+        ]
+        found[key] = values[0] if all(value == values[0] for value in values) else values
+    return found
+
+
+def _is_by_member(value: Any, n_members: int) -> bool:
+    return isinstance(value, list) and len(value) == n_members
+
+
 def add_trained(
-    name: str, folder: Path, data: Dataset, *, place: Path | None = None, test: bool = False
+    name: str,
+    folder: Path,
+    data: Dataset,
+    *,
+    joins: Path | None = None,
+    place: Path | None = None,
+    test: bool = False,
 ) -> Path:
     """Put what ``atomlens train`` wrote into the box.
 
@@ -500,10 +569,13 @@ def add_trained(
         name: In the box.
         folder: Of the trained model.
         data: What it was trained on, with the parts ``train``, ``validation`` and ``test``.
+        joins: Of a model of the box; its networks come first, and the others stand beside them.
         place: Where it is written, if not into the box.
         test: Look at the test part.
     """
     trained = Predictor.load(folder)
+    if joins is not None:
+        trained = joined(Predictor.load(joins), trained)
     split, samples = parts_of(data)
     if data.structures.is_formula.all():
         samples = replace(samples, compositions=None)  # which the digests are already

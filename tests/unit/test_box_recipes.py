@@ -7,17 +7,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import box
 import numpy as np
 import pytest
 import torch
 from box import ON, QUEUE, Entry, apart_from, is_better, trained_on
 from box_cards import ABOUT
-from box_finish import Member, assemble, in_scaling, portable
+from box_finish import Member, assemble, in_scaling, joined, portable
 
 from atomlens.datasets import Dataset, Toy, load_dataset
 from atomlens.errors import ModelError
 from atomlens.models.lens import Lens, LensConfig
 from atomlens.neighbors import build_store
+from atomlens.predictor import Predictor
 from atomlens.predictor.folder.box import BOX
 from atomlens.predictor.inference import run_models
 from atomlens.predictor.record import About, TrainingRecord
@@ -73,6 +75,35 @@ def test_members_of_different_scalings_say_together_what_they_say_apart(data: Da
 def test_scalings_that_no_number_an_element_can_join_are_refused(data: Dataset) -> None:
     with pytest.raises(ModelError, match="level is not learned an atom"):
         in_scaling(member(data, "none", 0), member(data, "elements", 0).scaling)
+
+
+SMALL = {"n_layers": 1, "n_features": 16, "n_heads": 2, "n_embedding": 8}
+QUICK = {"epochs": 1, "learning_rate": 1e-3, "batch_size": 16}
+
+
+def test_networks_beside_those_of_the_box_join_them(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = Entry(name="both", load=lambda _: data, settings=QUICK, model=SMALL | {"n_layers": 2})
+    entry = replace(beside, settings=QUICK | {"ensemble": 2}, model=SMALL, beside=beside)
+    monkeypatch.setattr(box, "QUEUE", (entry,))
+    call = ["box.py", "--train-only", "--out", str(tmp_path), "--data", str(tmp_path / "none")]
+    for more in ([], ["--beside", "both"]):
+        monkeypatch.setattr("sys.argv", [*call, *more])
+        box.main()
+    two, one = (Predictor.load(tmp_path / name) for name in ("both", "both-beside"))
+    together = joined(two, one)
+    assert [m.config.n_layers for m in together.models] == [1, 1, 2]
+    assert [row["member"] for row in together.record.history] == [0, 1, 2]
+    assert together.record.seconds == pytest.approx(two.record.seconds + one.record.seconds)
+    assert together.record.settings["ensemble"] == [2, 2, 1]
+    assert together.record.settings["batch_size"] == 16
+    raw, apart = (p.predict(data.structures).values for p in (together, one))
+    mean = (2 * two.predict(data.structures).values + apart) / 3
+    np.testing.assert_allclose(raw, mean, atol=1e-5)
+    other = replace(one, scaling=replace(one.scaling, means=(1.0, 2.0)))
+    with pytest.raises(ModelError, match="another scaling"):
+        joined(two, other)
 
 
 def of_formulas(folder: Path, formulas: list[str], **parts: list[int]) -> Dataset:
