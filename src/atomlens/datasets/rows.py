@@ -34,7 +34,6 @@ from atomlens.structures.forms import REFUSE, DisorderChoice, form_of, name_of_f
 from atomlens.structures.objects import UNCORRECTED
 from atomlens.structures.options import FormsHeard
 from atomlens.structures.workers import Outcome
-from atomlens.units import share_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -339,7 +338,8 @@ def with_energies(
 ) -> TargetOptions:
     """Say about the energies of ase that are targets what ase says about them.
 
-    Corrections that energies of pymatgen hold are warned of.
+    What the file itself or the user says of their unit is put before it. Corrections that energies
+    of pymatgen hold are warned of.
     """
     asked = {word.strip().lower() for word in wanted} or set(columns)
     if "energy" in asked and "energy" in columns and UNCORRECTED in columns:
@@ -352,11 +352,7 @@ def with_energies(
                 f"eV), as pymatgen's entry.energy is; {UNCORRECTED} is without them."
             )
     energies = [name for name in ASE_RESULTS if name in columns and name in asked]
-    units = dict.fromkeys(energies, unit) | dict(options.units)
-    growing = [name for name in energies if not share_of(units[name])]
-    return replace(
-        options, units=units, extensive=tuple(dict.fromkeys([*options.extensive, *growing]))
-    )
+    return replace(options, energies=dict.fromkeys(energies, unit))
 
 
 def _tell(path: Path, remarks: list[str]) -> None:

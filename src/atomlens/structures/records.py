@@ -278,9 +278,16 @@ def drop_masses(atoms: "Atoms") -> None:
         add_warning(atoms, ISOTOPE_NOTICE)
 
 
+_ONE_NUMBER = ("energy", "free_energy", "magmom")
+"""Results of ase that are one number of a structure."""
+
+
 def keep_results(atoms: "Atoms") -> None:
-    """Copy energies and the like, which ase puts into a calculator, to where targets are."""
+    """Copy energies and the like, which ase puts into a calculator, to where targets are.
+
+    Those that are no number (``energy=1.2.3``) are texts there, as in a cell of a table.
+    """
     if atoms.calc is not None:
         for key, value in atoms.calc.results.items():
-            if isinstance(value, Real):  # also the integers of numpy
+            if isinstance(value, Real | str) or (key in _ONE_NUMBER and np.size(value)):
                 atoms.info.setdefault(key, value)

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def from_smiles(smiles: str, conformer: int = 0) -> "Atoms":
     Raises StructureError for a text that is no SMILES, and where no geometry can be made.
     Remarks for the user wait in ``info``; `atomlens.structures.to_atoms` tells them.
     """
-    text = smiles.strip()
+    text = without_unseen(smiles).strip()
     molecule = parse_smiles(text)
     if molecule is None:
         raise StructureError(f"{short(text)} is not a SMILES: {smiles_problem(text)}")
@@ -191,11 +192,25 @@ def _keeps_its_ends(bond: Any) -> bool:
     return max(doubles) == 1
 
 
+def without_unseen(text: str) -> str:
+    """Return a text without signs of no width, which copies from pages and spreadsheets have.
+
+    They part no atoms: soft hyphens, spaces of no width, marks of byte order and direction.
+    """
+    return text if text.isascii() else "".join(c for c in text if category(c) != "Cf")
+
+
+def _may_be_smiles(text: str) -> bool:
+    """Say whether a text has signs of SMILES alone; at a zero byte rdkit would stop reading."""
+    return 0 < len(text) <= LONGEST_SMILES and text.isascii() and not re.search(r"[\s\0]", text)
+
+
 def parse_smiles(text: str) -> Any | None:
     """Return the rdkit molecule of a SMILES, or None if the text is not one."""
     from rdkit import Chem, rdBase
 
-    if not text or len(text) > LONGEST_SMILES or not text.isascii() or re.search(r"\s", text):
+    text = without_unseen(text)
+    if not _may_be_smiles(text):
         return None
     with rdBase.BlockLogs():
         return Chem.MolFromSmiles(with_isotopes(text))
@@ -210,7 +225,7 @@ def has_smiles_grammar(text: str) -> bool:
     """Say whether a text is written by the rules of SMILES, be its bonds possible or not."""
     from rdkit import Chem, rdBase
 
-    if not text or len(text) > LONGEST_SMILES or not text.isascii() or re.search(r"\s", text):
+    if not _may_be_smiles(text):
         return False
     with rdBase.BlockLogs():
         return Chem.MolFromSmiles(with_isotopes(text), sanitize=False) is not None
@@ -227,9 +242,11 @@ def smiles_problem(text: str) -> str:
             "it is an extended SMILES, and what stands between the bars is not read; write "
             "radicals and charges in brackets, or give a file"
         )
+    if re.search(r"[\0-\x08\x0e-\x1f\x7f]", text):
+        return "it has a control sign, which is no letter; remove it"
     with rdBase.BlockLogs():
-        readable = bool(text) and text.isascii()
-        molecule = Chem.MolFromSmiles(with_isotopes(text), sanitize=False) if readable else None
+        known = _may_be_smiles(text)
+        molecule = Chem.MolFromSmiles(with_isotopes(text), sanitize=False) if known else None
         if molecule is not None:
             return valence_problem(molecule)
     return "brackets, ring numbers or symbols do not fit; correct it"

@@ -459,3 +459,14 @@ def test_one_value_that_stands_many_times_is_no_second_unit() -> None:
     tell_two_units(np.repeat(once, 3), "y", "t")  # a warning is an error
     with pytest.warns(UserWarning, match="9 values of 'y'"):
         tell_two_units(np.repeat([*once[3:], 0.37, 0.52, 0.83], 3), "y", "t")
+
+
+@pytest.mark.parametrize("header", ["gap [eV] [meV]", "gap (eV) (GPa)", "gap (kcal/mol) [eV]"])
+def test_a_header_with_two_units_is_refused(header: str) -> None:
+    with pytest.raises(DatasetError, match=r"gives two units, .*; remove the wrong one"):
+        target_columns({header: [1.0, 2.0]}, (), TargetOptions(), "t")
+
+
+@pytest.mark.parametrize("header", ["gap (DFT) (eV)", "gap [eV] (eV)", "dHf (g) (kJ/mol)"])
+def test_a_header_with_one_unit_and_other_words_is_not(header: str) -> None:
+    assert target_columns({header: [1.0, 2.0]}, (), TargetOptions(), "t").targets[0].unit

@@ -16,7 +16,7 @@ CREST = "        -{:.8f}"
 
 def written(folder: Path, *titles: str) -> Path:
     for i, title in enumerate(titles):
-        text = f"2\n{title.format(1 + i / 8)}\nH 0 0 0\nF 0 0 0.{90 + i}\n"
+        text = f"2\n{title.format(1 + i / 8, i)}\nH 0 0 0\nF 0 0 0.{90 + i}\n"
         (folder / f"m{i}.xyz").write_text(text)
     return folder
 
@@ -66,3 +66,27 @@ def test_another_unit_that_the_user_gives_is_told(tmp_path: Path) -> None:
     said = "says Ha and the unit that was given is eV"
     with pytest.warns(UserWarning, match="xtb wrote"), pytest.warns(UserWarning, match=said):
         al.load_dataset(folder, "energy", units={"energy": "eV"})
+
+
+@pytest.mark.parametrize(
+    ("title", "unit", "extensive"),
+    [
+        ("energy=-{} Ha", "Ha", True),
+        ("energy = -{} (hartree)", "hartree", True),
+        ("energy=-{} eV/atom", "eV/atom", False),
+        ("energy[kcal/mol]=-{}", "kcal/mol", True),
+        ("energy=-{} energy_unit=Ry", "Ry", True),
+        ("energy=-{} converged", "eV", True),
+        ("energy=-{}", "eV", True),
+    ],
+)
+def test_the_unit_that_a_title_states_is_put_before_that_of_ase(
+    tmp_path: Path, title: str, unit: str, extensive: bool
+) -> None:
+    (target,) = al.load_dataset(written(tmp_path, title, title), "energy").targets
+    assert (target.unit, target.extensive) == (unit, extensive)
+
+
+def test_other_values_of_titles_have_their_units_too(tmp_path: Path) -> None:
+    data = al.load_dataset(written(tmp_path, "gap={} eV x[GPa]={}", "gap={} eV x[GPa]=7"))
+    assert [(t.name, t.unit) for t in data.targets] == [("gap", "eV"), ("x", "GPa")]

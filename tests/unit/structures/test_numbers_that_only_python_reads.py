@@ -88,3 +88,25 @@ def test_a_key_of_a_title_with_two_values_is_refused(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         (failure,) = read_structures(frames(tmp_path, ["1 gap=2"])).failures
     assert "gives gap twice, with two values ('1' and '2'); remove the wrong one" in failure.message
+
+
+@pytest.mark.parametrize("value", ["0x10", "1.2.3", "1/2", "-1.0eV", '"-1.0 eV"', "[1,2]"])
+def test_an_energy_that_is_no_number_fails_as_in_a_table(value: str, tmp_path: Path) -> None:
+    """ase puts energies into a calculator, and texts among them were left out without a word."""
+    path = tmp_path / "x.xyz"
+    titles = ("energy=-1.5", f"energy={value}", "energy=-2.5")
+    path.write_text("".join(f"1\n{t}\nHe {i} 0 0\n" for i, t in enumerate(titles)))
+    data = load_dataset(path, target="energy")
+    assert data.values.ravel().tolist() == [-1.5, -2.5]
+    (failure,) = data.failures
+    assert "which is not a number" in failure.message
+
+
+def test_numbers_of_keys_that_differ_in_capitals_alone_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.xyz"
+    path.write_text("1\nEnergy=-1.0 energy=-2.0\nHe 0 0 0\n")
+    with pytest.warns(UserWarning, match="gives Energy = -1 and energy = -2, two targets whose"):
+        read_structures(path)
+    path.write_text("1\nEnergy=-1.0 energy=-1 U=1 u=2\nHe 0 0 0\n")
+    (atoms,) = read_structures(path).structures
+    assert "warnings" not in atoms.info

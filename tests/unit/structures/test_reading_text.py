@@ -448,3 +448,16 @@ def test_dollars_of_latex_come_in_pairs(text: str) -> None:
     assert to_atoms(text).get_chemical_formula() == "Fe2O3"
     with pytest.raises(StructureError, match=r"'\$' is out of place|no formula|not a formula"):
         to_atoms(text[1:])
+
+
+@pytest.mark.parametrize("sign", ["\u200b", "\ufeff", "\u00ad", "\u202e", "\u2060"])
+def test_a_sign_of_no_width_makes_no_formula_of_a_smiles(sign: str) -> None:
+    for text in (f"{sign}CCO", f"CCO{sign}", f"C{sign}CO", f"smiles:{sign}CCO"):
+        atoms = to_atoms(text)
+        assert (atoms.get_chemical_formula(), atoms.info["name"]) == ("C2H6O", "CCO")
+
+
+@pytest.mark.parametrize("text", ["CCO\0", "CCO\0CCN", "smiles:CCO\0CCN", "Fe2\0O3", "Fe2O3\x1b"])
+def test_a_control_sign_in_a_text_is_refused(text: str) -> None:
+    (failure,) = read_structures(text).failures
+    assert "it has a control sign, which is no letter; remove it" in failure.message

@@ -23,6 +23,7 @@ from atomlens.datasets.tables.headers import (
     loosely,
     open_unit,
     parse_header,
+    second_unit,
 )
 from atomlens.datasets.tables.numerals import (
     decimal_comma,
@@ -33,7 +34,7 @@ from atomlens.datasets.tables.numerals import (
 from atomlens.errors import DatasetError, MissingTargetError, unknown_name, warn
 from atomlens.printing import cut, few
 from atomlens.targets import Target
-from atomlens.units import same_unit
+from atomlens.units import same_unit, share_of
 
 Columns = Mapping[str, Sequence[Any]]
 """Values by header; every column has one value a row, None where there is none."""
@@ -45,6 +46,9 @@ class TargetOptions:
 
     units: Mapping[str, str] = field(default_factory=dict)
     """Units that the headers do not say."""
+    energies: Mapping[str, str] = field(default_factory=dict)
+    """Units of energies of a calculator that hold where nothing says another; they grow with the
+    number of atoms unless they are shares of it."""
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     """Targets whose kind is not to be guessed: class numbers 0, 1, 2 look like values."""
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -130,18 +134,21 @@ def target_columns(
             _refuse_two_readings(columns, header, name, options, where)
             _tell_relations(columns, header, column, len(headers), where)
             _tell_several_kinds(columns, header, column, where)
+        unit = _unit(
+            header,
+            options.units.get(name),
+            where,
+            _said_beside(columns, header, beside, column, len(headers), where) or percent,
+        )
+        is_energy = name in options.energies and column.kind == "regression"
+        unit = unit or (options.energies[name] if is_energy else "")
         targets.append(
             Target(
                 name=name,
-                unit=_unit(
-                    header,
-                    options.units.get(name),
-                    where,
-                    _said_beside(columns, header, beside, column, len(headers), where) or percent,
-                ),
+                unit=unit,
                 kind=column.kind,
                 classes=column.classes,
-                extensive=name in options.extensive,
+                extensive=name in options.extensive or (is_energy and not share_of(unit)),
                 nonnegative=name in options.nonnegative,
             )
         )
@@ -414,6 +421,7 @@ def _by_name(
 
     return TargetOptions(
         units={name_of(w): u for w, u in options.units.items()},
+        energies={name_of(w): u for w, u in options.energies.items()},
         kinds={name_of(w): k for w, k in options.kinds.items()},
         classes={name_of(w): c for w, c in options.classes.items()},
         extensive=[name_of(w) for w in options.extensive],
@@ -426,8 +434,17 @@ def _unit(header: str, said: str | None, where: str, beside: str = "") -> str:
     """Return the unit of a column; warn where the user and the table say different ones.
 
     The table says it in the header, or in a column ``beside``.
+
+    Raises:
+        DatasetError: the header has two, and the user says none.
     """
     name, written = parse_header(header)
+    other = second_unit(header)
+    if other and said is None:
+        raise DatasetError(
+            f"{where}: the header {cut(header, 60)!r} gives two units, {other} and {written}; "
+            "remove the wrong one."
+        )
     written = written or beside
     if said is None:
         either = "" if written else open_unit(header)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from atomlens.printing import clean_name, cut
-from atomlens.units import is_unit
+from atomlens.units import is_unit, same_unit
 
 TEXTS = ("file", "smiles", "formula", "composition")
 """Each cell is a text that stands for a structure; the first of them that is there counts."""
@@ -183,6 +183,16 @@ def parse_header(header: str) -> tuple[str, str]:
         return name, unit
     header = clean_name(header)
     return (f"{first} {header[len(name) :].strip()}", before) if before else (header, "")
+
+
+def second_unit(header: str) -> str:
+    """Return the unit in brackets before another one, as in ``gap [eV] [meV]``; else ''."""
+    name, unit = in_brackets(header)
+    first, before = in_brackets(name)
+    both = ((before, first), (unit, name))
+    if not all(is_unit(text) and not _is_descriptor(text, of) for text, of in both):
+        return ""
+    return "" if same_unit(before, unit) else before
 
 
 def bare_name(header: str) -> str:

@@ -15,7 +15,7 @@ from atomlens.errors import StructureError
 from atomlens.printing import short
 from atomlens.structures.doubts import Doubt
 from atomlens.structures.records import odd_number
-from atomlens.units import BOHR_IN_ANGSTROM
+from atomlens.units import BOHR_IN_ANGSTROM, is_unit
 
 _NUMBER = r"[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eEdD][-+]?\d++)?"
 _KEY = (
@@ -122,7 +122,8 @@ class Comment(NamedTuple):
     """Whether the coordinates are fractions of the cell"""
     doubts: tuple[str, ...]
     texts: dict[str, str]
-    """Values that ase would take for numbers, and that are none or may be another"""
+    """Values that ase would take for numbers, and that are none or may be another, and units of
+    others by key: ``energy_unit`` of ``energy=-1.5 Ha``"""
 
 
 _FORTRAN_VALUE = re.compile(r"(=\s*[-+]?(?:\d+\.\d*|\.\d+))[dD]([-+]?\d+)(?=[\s,;]|$)")
@@ -154,6 +155,7 @@ def read_comment(text: str) -> Comment:
         )
     plain = re.sub(r"(?<![\w.])properties\s*=\s*", "Properties=", text, flags=re.IGNORECASE)
     plain = _FORTRAN_VALUE.sub(r"\1e\2", plain)
+    plain, units_of_values = _without_units(plain)
     plain, pbc = _without_flags(plain)
     plain, cell = _without_cell(plain, units.get("cell", unit if unit != 1.0 else 1.0))
     if cell is None and _CELL_WORD.search(text) and not (pbc is not None and not any(pbc)):
@@ -171,7 +173,42 @@ def read_comment(text: str) -> Comment:
         )
     if cell is None and not doubts and _holds_numbers_of_a_cell(text):
         doubts.append("its title is a row of numbers that may be a cell; it was read as a molecule")
-    return Comment(plain, cell, pbc, unit, scaled, tuple(doubts), _kept_as_text(plain))
+    doubts += _told_apart_by_case(plain)
+    return Comment(
+        plain, cell, pbc, unit, scaled, tuple(doubts), units_of_values | _kept_as_text(plain)
+    )
+
+
+_UNIT_BEHIND = re.compile(
+    rf"(?<![^\s,;])(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>{_NUMBER})"
+    r"\s+(?P<open>[\[(])?(?P<unit>[^\s=\"'\[\](),;\d][^\s=\"'\[\](),;]+)(?(open)[\])])(?!\s*=)(?=[\s,;]|$)"
+)
+"""A number with a word behind it, which ase takes for a flag: ``energy=-1.5 Ha``."""
+_UNIT_OF_KEY = re.compile(
+    r"(?<![^\s,;])(?P<key>[A-Za-z_]\w*)(?:\[(?P<square>[^\s\]=]+)\]|\((?P<round>[^\s)=]+)\))(?=\s*=)"
+)
+"""A key with a unit, as a header of a table has it: ``energy[Ha]=-1.5``."""
+
+
+def _without_units(text: str) -> tuple[str, dict[str, str]]:
+    """Return a title without the units of its values, and those by key: ``energy_unit``."""
+    units: dict[str, str] = {}
+
+    def behind(found: re.Match[str]) -> str:
+        if not is_unit(found["unit"]):
+            return found[0]
+        units[f"{found['key']}_unit"] = found["unit"]
+        return f"{found['key']}={found['value']}"
+
+    def of_key(found: re.Match[str]) -> str:
+        unit = found["square"] or found["round"]
+        if not is_unit(unit):
+            return found[0]
+        units[f"{found['key']}_unit"] = unit
+        return found["key"]
+
+    text = _UNIT_BEHIND.sub(behind, text)
+    return _UNIT_OF_KEY.sub(of_key, text), units
 
 
 _VALUE = re.compile(
@@ -202,6 +239,22 @@ def _kept_as_text(text: str) -> dict[str, str]:
         if odd_number(bare.replace(",", " ")) or (_WITH_COMMAS.fullmatch(value) and not is_list):
             kept[key] = bare
     return kept
+
+
+def _told_apart_by_case(text: str) -> list[str]:
+    """Return a sentence where keys that differ in capitals alone (``Energy``) have two numbers."""
+    said: dict[str, tuple[str, float]] = {}
+    for key, value in _VALUE.findall(text):
+        if len(key) < 3 or not re.fullmatch(_NUMBER, value):
+            continue  # U and u are two
+        number = float(value.lower().replace("d", "e"))
+        other, before = said.setdefault(key.lower(), (key, number))
+        if other != key and before != number:
+            return [
+                f"its title gives {other} = {before:g} and {key} = {number:g}, two targets whose "
+                "names differ in capitals alone; remove or rename one if they are meant as one"
+            ]
+    return []
 
 
 _RUN = re.compile(rf"(?<![\w.=\"'{{(\[-]){_NUMBER}(?:[\s,]+{_NUMBER}){{2,}}(?![\w.])")

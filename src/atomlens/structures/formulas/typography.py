@@ -36,6 +36,8 @@ def without_typography(text: str, *, adducts: bool = True) -> str:
     text = _BY_ATOMS.sub("", text)
     if re.fullmatch(r"[A-Za-z\d.()]+", text, re.ASCII):
         return text
+    if re.search(r"[\0-\x08\x0e-\x1f\x7f]", text):
+        refuse(text, "it has a control sign, which is no letter; remove it")
     plain = html.unescape(text)
     if re.search(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]|<sup>|\^", plain):
         refuse(text, CHARGED if is_charged(text) else "it has superscripts, which are isotopes")
