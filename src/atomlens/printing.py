@@ -7,7 +7,8 @@ text and no endless name leaves the program.
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from reprlib import Repr
 from typing import Any
@@ -16,6 +17,8 @@ LONGEST_NAME = 200
 """Letters of the name of a structure; longer ones are cut."""
 LONGEST_MESSAGE = 2000
 """Letters of a message."""
+_NAMED = 3
+"""Names of those of which the same is said."""
 _LONGEST_STEM = 120
 """Bytes of a file name without its ending; file systems take 255 with it."""
 
@@ -63,9 +66,30 @@ def few(names: Iterable[object], most: int = 12) -> str:
     Names come from strangers, and there may be thousands.
     """
     known = [str(name) for name in names]
-    first = [cut(one_line(name), 60) for name in known[:most]]
-    more = f" and {len(known) - most} more" if len(known) > most else ""
-    return (", ".join(first) or "none") + more
+    return _with_more(known[:most], len(known))
+
+
+def _with_more(first: Sequence[str], n: int) -> str:
+    """Return the first of ``n`` names and how many more there are; ``none`` of none."""
+    more = f" and {n - len(first)} more" if n > len(first) else ""
+    return (", ".join(cut(one_line(name), 60) for name in first) or "none") + more
+
+
+@dataclass(slots=True)
+class Named:
+    """The first names of those of which the same is said, and how many there are."""
+
+    first: list[str] = field(default_factory=list)
+    n: int = 0
+
+    def add(self, name: str) -> None:
+        """Take in one more."""
+        self.n += 1
+        self.first += [name] if self.n <= _NAMED else []
+
+    def __str__(self) -> str:
+        """Return the names as the beginning of a sentence; one alone is whole."""
+        return self.first[0] if self.n == 1 else _with_more(self.first, self.n)
 
 
 def none_of(names: Iterable[object]) -> str:

@@ -329,12 +329,58 @@ def test_a_line_of_several_targets_leaves_the_ends_of_intervals_to_files(
     assert "homo (eV)" in heading
     assert "±" in row
     assert max(map(len, (heading, row))) < 150
-    assert row.endswith("coordinates made here")
+    assert row.endswith("geometry")
     assert "here if one target is asked for" in shown
     assert _predict(model, "CCO", "--target", "homo") == 0
     assert "homo_low" in capsys.readouterr().out.splitlines()[0]
     assert _predict(model, "CCO", "--format", "csv") == 0
     assert "cv_low,cv_high" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_one_target_is_rounded_as_several_are_and_files_keep_all_digits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Path("box:qm9")
+    assert _predict(model, "CCO") == 0
+    of_several = capsys.readouterr().out.splitlines()[2]
+    assert _predict(model, "CCO", "--target", "gap") == 0
+    heading, _, row, *_ = capsys.readouterr().out.splitlines()
+    assert heading.split()[3:7] == ["gap", "(eV)", "gap_low", "gap_high"]
+    value, plus_minus, std, low, high = row.split()[3:8]
+    assert f"{value} {plus_minus} {std}" in of_several
+    assert [len(number.partition(".")[2]) for number in (value, std, low, high)] == [2, 2, 2, 2]
+    assert _predict(model, "CCO", "--target", "gap", "--out", tmp_path / "p.csv") == 0
+    (cells,) = csv.DictReader((tmp_path / "p.csv").read_text().splitlines())
+    assert all(len(cells[name]) > 8 for name in ("gap", "gap_std", "gap_low", "gap_high"))
+
+
+def test_a_table_has_marks_and_stderr_says_each_reason_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Path("box:formula-gap")
+    assert _predict(model, "Xe2", "TiO2", "Xe3", "C(C") == 1
+    shown = capsys.readouterr()
+    heading, _, xe2, oxide, xe3, bad = shown.out.splitlines()[:6]
+    assert heading.split()[-2:] == ["warning", "error"]
+    assert [line.split()[-1] for line in (xe2, xe3, bad)] == ["⚠", "⚠", "failed"]
+    assert "⚠" not in oxide
+    assert "had no Xe" not in shown.out
+    assert shown.err.count("had no Xe") == 1
+    assert "warning: Xe2, Xe3: the training data had no Xe" in shown.err
+    assert "brackets" in shown.err
+    assert _predict(model, "Xe2", "C(C", "--format", "csv") == 1
+    whole = capsys.readouterr().out
+    assert "had no Xe" in whole
+    assert "brackets" in whole
+
+
+def test_reasons_beyond_the_first_are_in_files(capsys: pytest.CaptureFixture[str]) -> None:
+    strange = [f"{gas}2" for gas in ("He", "Ne", "Ar", "Kr", "Xe", "Rn", "Po")]
+    assert _predict(Path("box:formula-gap"), *strange) == 0
+    shown = capsys.readouterr()
+    reasons = [line for line in shown.err.splitlines() if "the training data had no" in line]
+    assert len(reasons) == 5
+    assert "and 2 more, which have ⚠ in the table; --format csv and --out FILE say why" in shown.err
 
 
 def test_without_calibration_no_interval_is_shown(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import atomlens as al
 from atomlens.cli import main
 from atomlens.errors import SettingsError
+from atomlens.reports.wording import value_with_error
 from atomlens.screening import screen
 from screening_makers import contents, waters
 
@@ -537,6 +538,25 @@ def test_an_input_that_ends_its_process_is_a_failure_of_its_own(
     assert [row["signal"] for row in rows[1] if row["signal"]] == [r["signal"] for r in alone]
 
 
+def test_the_terminal_shows_values_with_their_errors_and_marks_for_reasons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("box:formula-gap", "TiO2", "Xe2", "XeNe", "--where", "band_gap > -9", "--by", "unlike")
+    assert run(*given, "--out", tmp_path / "out") == 0
+    shown = capsys.readouterr()
+    heading, _, *strange, oxide = shown.out.splitlines()[:5]
+    assert "band_gap (eV)" in heading
+    assert "band_gap_std" not in heading
+    found = frame(tmp_path / "out")
+    value, std = (float(found[name][2]) for name in ("band_gap", "band_gap_std"))
+    assert value_with_error(value, std) in oxide
+    assert len(str(value)) > 10
+    assert [line.split()[-1] for line in strange] == ["⚠", "⚠"]
+    assert "⚠" not in oxide
+    assert "had no Xe" in shown.err
+    assert "had no Xe" not in shown.out
+
+
 def test_two_models_say_a_sentence_once(two: tuple[str, str], tmp_path: Path) -> None:
     path = tmp_path / "x.xyz"
     path.write_text("3\nwater\nAu 0 0 0\nD 0 0 1.52\nO 0 0 -2.0\n")
@@ -634,7 +654,7 @@ def test_ends_of_calibrated_intervals_are_columns(
     assert columns["band_gap_low"] == columns["band_gap_high"] == "eV"
     shown = capsys.readouterr().out
     assert "band_gap_low" not in shown
-    assert "band_gap (eV)  band_gap_std (eV)  " in shown
+    assert "band_gap (eV)  " in shown
 
 
 @pytest.mark.filterwarnings("always:by ")

@@ -97,17 +97,22 @@ def first_answer() -> str:
     """Return what the model `qm9` of the box says of the demo's molecules, and how to ask it."""
     from atomlens.predictor import load
     from atomlens.predictor.inputs import gather
+    from atomlens.predictor.tables import MARK
+    from atomlens.predictor.trust.doubts import DoubtsHeard
     from atomlens.reports.tables import format_table
 
     start = time.monotonic()
     model = load(f"box:{BOXED}")
     prediction = model.predict(gather(molecules()))  # what is odd stands below
     seconds = time.monotonic() - start
+    doubts = DoubtsHeard(most=len(prediction))
+    doubts.hear(prediction)
     return "\n".join(
         [
             f"The model `{BOXED}` of the box, trained on 110,000 molecules, answers without "
             f"a training ({seconds:.1f} s):\n",
             format_table(prediction.to_summary()),
+            *(f"{MARK} {sentence}" for sentence in doubts.first),
             "`unlike`: percent of its validation molecules that are nearer to what it was trained "
             f"on; C60 is far from everything.\nAsk it yourself:  atomlens predict {BOXED} CCO\n\n"
             "Now a small model of your own, trained before your eyes.\n",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from atomlens.reports.tables import Record
 
 _MOST_DOUBTS = 5
-"""Inputs of which it is said one by one why their answers should be mistrusted."""
+"""Reasons to mistrust answers that are said on stderr, each once with the names of the answers."""
 
 SUMMARY = "predict a property of structures"
 DESCRIPTION = """\
@@ -196,13 +196,15 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
         prediction = prediction.strictly()
     records = prediction.to_records()
     n_failed = len(prediction.failures)
+    in_table = options.format == "table" or (options.format is None and options.out is None)
+    in_table &= n_failed < len(records)
     if options.out is not None:
         write_table(rows_for(options.out, prediction), options.out)
     if options.format == "json":
         emit(to_json(records))
     elif options.format == "csv":
         emit(to_csv(prediction.to_rows()))
-    elif n_failed < len(records) and (options.format or options.out is None):
+    elif in_table:
         emit(format_table(prediction.to_summary()))
         if prediction.has_ends:
             emit(f"\n{prediction.about_intervals()}")
@@ -212,7 +214,7 @@ def predict_at_once(model: "Predictor", options: argparse.Namespace) -> int:
         vectors.save(options.embedding)
     doubts = DoubtsHeard(_MOST_DOUBTS)
     doubts.hear(prediction)
-    say_doubts(doubts)
+    say_doubts(doubts, marked=in_table and options.out is None)
     return exit_code(prediction.failures, len(records))
 
 
@@ -236,11 +238,20 @@ def plot_spectra(prediction: "Prediction", path: Path) -> None:
         say(f"The picture shows the first {len(panels)} spectra and leaves out {n_left}.")
 
 
-def say_doubts(heard: "DoubtsHeard") -> None:
-    """Say on stderr which numbers should be mistrusted, and why."""
+def say_doubts(heard: "DoubtsHeard", *, marked: bool = False) -> None:
+    """Say on stderr which numbers should be mistrusted, and why.
+
+    Args:
+        heard: What is doubtful about them.
+        marked: The output has marks where it could have the reasons.
+    """
+    from atomlens.predictor.tables import MARK
+
     for sentence in heard.first:
         say(f"warning: {sentence}")
-    if heard.n > heard.most:
-        say(f"warning: and {heard.n - heard.most} more; they have a `warning` in the output")
+    if heard.n_more:
+        where = f"{MARK} in the table" if marked else "a `warning` in the output"
+        files = "; --format csv and --out FILE say why" if marked else ""
+        say(f"warning: and {heard.n_more} more, which have {where}{files}")
     for sentence in heard.about_geometries():
         say(f"warning: {sentence}")

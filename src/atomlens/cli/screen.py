@@ -22,7 +22,7 @@ from atomlens.cli.progress import ProgressLine
 from atomlens.cli.reading import Reads, reading_options
 from atomlens.cli.settings import read_assignments
 from atomlens.errors import SettingsError
-from atomlens.printing import counted
+from atomlens.printing import Named, counted
 
 if TYPE_CHECKING:
     from atomlens.screening import ScreenResult, ScreenSettings
@@ -262,33 +262,55 @@ def report(result: "ScreenResult") -> str:
 def say_doubts(result: "ScreenResult") -> None:
     """Say on stderr why the first results should be mistrusted, if they should."""
     shown = read_first(result.table, _SHOWN)
-    rows = [row for row in shown if row.get("warning")]
-    for row in rows:
-        where = f" ({row['source']})" if row["name"] in shared_names(shown) else ""
-        say(f"warning: {row['name']}{where}: {row['warning']}")
-    if rows and result.counts["results"] > _SHOWN:
+    shared = shared_names(shown)
+    said: dict[str, Named] = {}
+    for row in shown:
+        if row.get("warning"):
+            where = f" ({row['source']})" if row["name"] in shared else ""
+            said.setdefault(row["warning"], Named()).add(f"{row['name']}{where}")
+    for reason, names in said.items():
+        say(f"warning: {names}: {reason}")
+    if said and result.counts["results"] > _SHOWN:
         say("warning: others may have one as well, in the column `warning` of the table")
 
 
 def first_rows(result: "ScreenResult") -> list[dict[str, Any]]:
     """Return the first results with the columns that fit on a terminal."""
+    from atomlens.predictor.samples import UNKNOWN
+    from atomlens.predictor.tables import MARK
+
     rows = read_first(result.table, _SHOWN)
     hidden = ["structure", "state", "warning", "error", "also"]
     hidden += [] if shared_names(rows) else ["source"]
-    filled = {name for row in rows for name, cell in row.items() if cell not in (None, "")}
+    empty = (None, "", UNKNOWN)
+    filled = {name for row in rows for name, cell in row.items() if cell not in empty}
     names = [
         name
         for name in (rows[0] if rows else {})
         if name in filled
         and name not in hidden
         and not name.endswith("_unit")
-        and not _is_end(name, rows[0])
+        and not _stands_beside(name, rows[0])
         and not isinstance(rows[0][name], list)
     ]
     if all(row.get("n_same") in (1, "1") for row in rows):
         names = [name for name in names if name != "n_same"]
     called = with_units(names, result.folder)
-    return [{called[name]: row[name] for name in names} for row in rows]
+    shown = [{called[name]: _rounded(row, name) for name in names} for row in rows]
+    if "warning" in filled:
+        marks = ({"warning": MARK if row["warning"] else None} for row in rows)
+        shown = [row | mark for row, mark in zip(shown, marks, strict=True)]
+    return shown
+
+
+def _rounded(row: dict[str, Any], name: str) -> Any:
+    """Return a cell; a number that has an error with it, in the digits of the error."""
+    from atomlens.reports.wording import value_with_error
+
+    value, std = row[name], row.get(f"{name}_std")
+    if f"{name}_std" not in row or not isinstance(value, float):
+        return value
+    return value_with_error(value, std if isinstance(std, float) else None)
 
 
 def shared_names(rows: list[dict[str, Any]]) -> set[str]:
@@ -299,18 +321,21 @@ def shared_names(rows: list[dict[str, Any]]) -> set[str]:
 
 def with_units(names: list[str], folder: Path) -> dict[str, str]:
     """Return what columns are called on a terminal: with their unit, as the manifest has it."""
+    from atomlens.predictor.tables import called_with_unit
     from atomlens.screening.shards import read_manifest
-    from atomlens.units import unit_text
 
     manifest = read_manifest(folder) or {}
     units = {column["name"]: column["unit"] for column in manifest.get("columns", ())}
-    return {n: f"{n} ({unit_text(units[n])})" if units.get(n) else n for n in names}
+    return {name: called_with_unit(name, units.get(name, "")) for name in names}
 
 
-def _is_end(name: str, row: dict[str, Any]) -> bool:
-    """Say whether a column is an end of an interval, which the table has and the terminal not."""
+def _stands_beside(name: str, row: dict[str, Any]) -> bool:
+    """Say whether a column is the error of another, or an end of its interval.
+
+    The terminal shows errors in the cells of their values, and the table has the ends.
+    """
     stem, _, ending = name.rpartition("_")
-    return ending in ("low", "high") and f"{stem}_std" in row
+    return (ending == "std" and stem in row) or (ending in ("low", "high") and f"{stem}_std" in row)
 
 
 def read_first(table: Path, n: int) -> list[dict[str, Any]]:

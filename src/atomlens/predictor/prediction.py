@@ -252,9 +252,16 @@ class Prediction:
             return long_rows(self)
         return list(map(cells_of(self).row, range(len(self))))
 
-    def to_summary(self) -> list[dict[str, Any]]:
-        """Return one row per input for the terminal: of spectra, a few points."""
-        return summary_rows(self)
+    def to_summary(self, *, in_words: bool = False) -> list[dict[str, Any]]:
+        """Return one row per input for the eye: numbers to the digits of their errors.
+
+        Of spectra there are a few points.
+
+        Args:
+            in_words: Say why an answer should be mistrusted, or an input failed. Otherwise there
+                is a mark, where somebody else says why.
+        """
+        return summary_rows(self, in_words=in_words)
 
     @property
     def has_spectra(self) -> bool:
@@ -276,7 +283,8 @@ class Prediction:
 
         failed = f"{len(self.failures)} of {len(self)} inputs failed." if self.failures else ""
         return table_html(
-            self.to_summary(), notes=[failed, self.about_intervals() if self.has_ends else ""]
+            self.to_summary(in_words=True),
+            notes=[failed, self.about_intervals() if self.has_ends else ""],
         )
 
     def about_intervals(self) -> str:

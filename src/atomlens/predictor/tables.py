@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atomlens.predictor.columns import ColumnNames
 from atomlens.predictor.samples import UNKNOWN
 from atomlens.predictor.trust.calibration import INTERVAL
 from atomlens.printing import percent
-from atomlens.reports.wording import value_with_error
+from atomlens.reports.wording import alike, number, value_with_error
 from atomlens.structures.doubts import DoubtKind, Doubts, as_doubt
 from atomlens.structures.files import stem_of
 from atomlens.structures.text import is_forced
 from atomlens.targets import Target, target_places, value_slices
+from atomlens.units import unit_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from atomlens.predictor.prediction import Prediction
 
 Row = dict[str, Any]
+Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,65 +271,102 @@ def _row_count(prediction: "Prediction", i: int) -> int:
     return sum(len(group[0].grid) for group in _shared_grids(prediction.targets))
 
 
-def summary_rows(prediction: "Prediction") -> list[Row]:
-    """Return one row per input for the terminal, of each spectrum a few points.
+MARK = "⚠"
+"""Stands beside an answer that should be mistrusted, where a table has no room for the reason."""
+
+
+def summary_rows(prediction: "Prediction", *, in_words: bool) -> list[Row]:
+    """Return one row per input for the eye, of each spectrum a few points.
 
     Where each came from is said if the names do not tell, the ends of intervals if there is one
-    target; of several targets each has one column, value and error in it and the unit above. What
-    is said once for all inputs has a few words: a line that no terminal holds is not read.
+    target. A value stands with its error in one cell, in the digits of the error, and the unit
+    above.
+
+    Args:
+        prediction: What was predicted.
+        in_words: Say why an answer should be mistrusted, or an input failed. Otherwise there is a
+            mark: a line that no terminal holds is not read.
     """
     several = len(prediction.targets) > 1
-    prediction = replace(prediction, doubts=tuple(map(_in_few_words, prediction.doubts)))
     rows: list[Row] = []
     names = prediction.columns
-    units = names.units(prediction.targets)
     if not need_sources(prediction.names, prediction.sources):
         prediction = replace(prediction, sources=())
-    if not prediction.shows_intervals:
-        prediction = replace(prediction, intervals=())
     cells = Cells(prediction, names)
     for i in range(len(prediction)):
         if prediction.errors[i]:
-            rows.append(cells.called(i) | {names["error"]: prediction.errors[i]})
+            said = prediction.errors[i] if in_words else "failed"
+            rows.append(cells.called(i) | {names["error"]: said})
             continue
         row = cells.frame(i)
         if several:
             del row[names["n_atoms"]]
         for index, (target, place) in enumerate(target_places(prediction.targets).items()):
-            if target.is_spectrum:
-                row |= _shown_points(target, prediction.values[i, place].tolist())
-            elif several and prediction.probabilities[index] is None:
-                row |= _in_one_cell(
-                    target, *(float(v[i, place.start]) for v in (prediction.values, prediction.std))
-                )
-            else:
+            if prediction.probabilities[index] is not None:
                 row |= cells.target(i, index)
-        row |= cells.unlike(i)
-        rows.append(row | ({} if several else units) | cells.remarks(i))
-    good = dict.fromkeys(column for row in rows if names["error"] not in row for column in row)
-    return [good | row if names["error"] in row else row for row in rows]
+            elif target.is_spectrum:
+                row |= _shown_points(target, prediction.values[i, place], prediction.std[i, place])
+                row |= {} if several else names.units(prediction.targets)
+            else:
+                row |= _rounded(prediction, i, target, place.start)
+        row |= cells.unlike(i) | cells.remarks(i)
+        doubts = prediction.doubts[i]
+        if doubts:
+            row[names["warning"]] = _in_few_words(doubts, in_words=in_words)
+        rows.append(row)
+    used = dict.fromkeys(column for row in rows if names["error"] not in row for column in row)
+    last = [column for column in (names["seen_in"], names["warning"]) if column in used]
+    good = dict.fromkeys([*(column for column in used if column not in last), *last])
+    return [good | row for row in rows]
 
 
-def _in_one_cell(target: Target, value: float, std: float) -> Row:
-    """Return value and error as one cell, with the unit in the name of its column."""
-    unit = f" ({target.unit})" if target.unit else ""
-    return {f"{target.name}{unit}": value_with_error(value, std)}
+def _rounded(prediction: "Prediction", i: int, target: Target, column: int) -> Row:
+    """Return value and error of an input as one cell, and beside it what belongs to one target."""
+    value, std = float(prediction.values[i, column]), float(prediction.std[i, column])
+    row: Row = {called_with_unit(target.name, target.unit): value_with_error(value, std)}
+    if len(prediction.targets) > 1:
+        return row
+    names = prediction.columns
+    if any(prediction.intervals):
+        ends = {"_low": prediction.interval_low, "_high": prediction.interval_high}
+        for ending, array in ends.items():
+            end = float(array[i, column])
+            row[names.of(target, ending)] = alike(end, std) if math.isfinite(end) else None
+    if prediction.spread is not None and math.isfinite(prediction.spread[i, column]):
+        row[names.of(target, "_spread")] = number(float(prediction.spread[i, column]), 2)
+    return row
 
 
-def _in_few_words(doubts: Doubts) -> Doubts:
-    """Return doubts of which those that are said once for all inputs are short."""
-    short: dict[DoubtKind, str] = {
-        "made": "coordinates made here",
-        "named": "coordinates of another method",
-        "taken": "coordinates of another method",
-    }
-    return replace(
-        doubts,
-        of_model=tuple(
-            next((short[kind] for kind in as_doubt(text).kinds if kind in short), text)
-            for text in doubts.of_model
-        ),
-    )
+def called_with_unit(name: str, unit: str) -> str:
+    """Return what a column is called where its unit has no column of its own."""
+    return f"{name} ({unit_text(unit)})" if unit else name
+
+
+_SHORT: dict[DoubtKind, str] = {
+    "made": "coordinates made here",
+    "named": "coordinates of another method",
+    "taken": "coordinates of another method",
+}
+"""Doubts that are said once for all inputs, in a few words."""
+_GEOMETRY = "geometry"
+"""They in one word, which the narrowest table has room for."""
+
+
+def _in_few_words(doubts: Doubts, *, in_words: bool) -> str:
+    """Return doubts of which those that are said once for all inputs are short, the others a mark.
+
+    With ``in_words`` the others are whole.
+    """
+    kinds = [
+        next((k for k in as_doubt(text).kinds if k in _SHORT), None) for text in doubts.of_model
+    ]
+    if in_words:
+        found = zip(kinds, doubts.of_model, strict=True)
+        return "; ".join(
+            [*doubts.of_reader, *(_SHORT[kind] if kind else text for kind, text in found)]
+        )
+    has_others = bool(doubts.of_reader) or None in kinds
+    return " ".join([MARK] * has_others + [_GEOMETRY] * any(kinds))
 
 
 def need_sources(names: Sequence[str], sources: Sequence[str]) -> bool:
@@ -376,9 +416,9 @@ def _points(
     return columns
 
 
-def _shown_points(target: Target, values: list[float]) -> Row:
+def _shown_points(target: Target, values: Numbers, std: Numbers) -> Row:
     """Return a few values of a spectrum, evenly along its grid, with both ends."""
     n = len(target.grid)
     chosen = np.unique(np.linspace(0, n - 1, min(n, _SHOWN)).round().astype(int))
-    points = {j: f"{target.grid[j]:.4g} {target.grid_unit}".rstrip() for j in chosen}
-    return {f"{target.name} {point}": values[j] for j, point in points.items()}
+    points = {int(j): f"{target.grid[j]:.4g} {target.grid_unit}".rstrip() for j in chosen}
+    return {f"{target.name} {point}": alike(values[j], std[j]) for j, point in points.items()}

@@ -18,7 +18,7 @@ from atomlens.reports.page import fill, resource
 from atomlens.reports.payload import script_json
 from atomlens.reports.prose import prose_html
 from atomlens.reports.scene import build_scene, drawn_radius, quaternion
-from atomlens.reports.tables import column_names, plain
+from atomlens.reports.tables import are_numbers, column_names, plain
 from atomlens.reports.wording import formula_text
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def table_html(
 
 
 def _is_numeric(values: Any) -> bool:
-    known = [v for v in map(plain, values) if v is not None]
-    return bool(known) and all(isinstance(v, int | float) for v in known)
+    return are_numbers([plain(value) for value in values])
 
 
 def _cell(kind: str, value: Any, right: bool) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ Record = Mapping[str, Any]
 
 _NARROWEST = 12
 """Letters that a column of texts keeps where the terminal is narrow."""
+_HEADING = 8
+"""Letters that a heading of numbers keeps there."""
 _WIDEST = 44
 """Letters; longer cells are cut in the middle on the terminal."""
 
@@ -134,9 +137,10 @@ def to_json_lines(records: Sequence[Record]) -> str:
 
 
 def format_table(records: Sequence[Record]) -> str:
-    """Return the rows as aligned text, numbers with six significant digits.
+    """Return the rows as aligned text, numbers with six significant digits, errors below errors.
 
-    On a terminal, texts are cut in the middle where they are long, or the table is wider than it.
+    On a terminal, texts are cut in the middle where they are long, or the table is wider than it;
+    then headings of numbers are, too.
     """
     widest = _WIDEST if sys.stdout is not None and sys.stdout.isatty() else None
     names = column_names(records)
@@ -144,14 +148,17 @@ def format_table(records: Sequence[Record]) -> str:
         return "(no rows)\n"
     values = [[plain(record.get(name)) for name in names] for record in records]
     cells = [[_shown(value, widest) for value in row] for row in values]
-    widths = [max(len(name), *(len(row[j]) for row in cells)) for j, name in enumerate(names)]
-    numeric = [
-        all(isinstance(row[j], int | float) for row in values if row[j] is not None)
-        and any(row[j] is not None for row in values)
-        for j in range(len(names))
-    ]
+    numeric = [are_numbers([row[j] for row in values]) for j in range(len(names))]
+    columns = [_errors_below_errors([row[j] for row in cells]) for j in range(len(names))]
+    cells = [list(row) for row in zip(*columns, strict=True)]
+    taken = [max(map(len, column)) for column in columns]
+    widths = [max(len(name), width) for name, width in zip(names, taken, strict=True)]
     if widest is not None:
-        widths = _fitted(widths, numeric, get_terminal_size().columns)
+        least = [
+            max(width, min(len(name), _HEADING)) if is_number else _NARROWEST
+            for name, width, is_number in zip(names, taken, numeric, strict=True)
+        ]
+        widths = _fitted(widths, numeric, least, get_terminal_size().columns)
         names = [shortened(name, width) for name, width in zip(names, widths, strict=True)]
         cells = [[shortened(c, w) for c, w in zip(row, widths, strict=True)] for row in cells]
     lines = [names, ["─" * width for width in widths], *cells]
@@ -165,15 +172,42 @@ def format_table(records: Sequence[Record]) -> str:
     )
 
 
-def _fitted(widths: list[int], numeric: Sequence[bool], room: int) -> list[int]:
-    """Return widths of columns that fit into a line: the widest texts give way, numbers do not."""
+_FIGURE = re.compile(r"[+−-]?\d+(\.\d+)?(e[+−-]?\d+)?( ± \d\S*)?|–")
+"""A number as `atomlens.reports.wording` writes it, maybe with its error."""
+
+
+def are_numbers(values: Sequence[Any]) -> bool:
+    """Say whether a column holds numbers, or texts of numbers, and nothing else but gaps."""
+    known = [value for value in values if value is not None]
+    return bool(known) and all(
+        isinstance(value, int | float)
+        or (isinstance(value, str) and _FIGURE.fullmatch(value) is not None)
+        for value in known
+    )
+
+
+def _errors_below_errors(column: list[str]) -> list[str]:
+    """Return cells of one column with room for the longest error behind each value."""
+    parts = [cell.partition(" ± ") for cell in column]
+    longest = max(len(sign + error) for _, sign, error in parts)
+    return [value + f"{sign}{error}".ljust(longest) for value, sign, error in parts]
+
+
+def _fitted(
+    widths: list[int], numeric: Sequence[bool], least: Sequence[int], room: int
+) -> list[int]:
+    """Return widths of columns that fit into a line, if any do.
+
+    The widest texts give way, then the headings of numbers; numbers do not.
+    """
     found = list(widths)
-    texts = [j for j, is_number in enumerate(numeric) if not is_number]
-    while sum(found) + 2 * (len(found) - 1) > room:
-        j = max(texts, key=lambda j: found[j], default=None)
-        if j is None or found[j] <= _NARROWEST:
-            break
-        found[j] -= 1
+    for giving in (False, True):
+        some = [j for j, is_number in enumerate(numeric) if is_number is giving]
+        while sum(found) + 2 * (len(found) - 1) > room:
+            j = max(some, key=lambda j: found[j] - least[j], default=None)
+            if j is None or found[j] <= least[j]:
+                break
+            found[j] -= 1
     return found
 
 

@@ -104,6 +104,28 @@ def test_terminal_tables_are_aligned_with_numbers_to_the_right() -> None:
     ]
 
 
+def test_errors_stand_below_errors() -> None:
+    rows = [{"gap": "9.02 ± 0.30"}, {"gap": "−10.6 ± 1.2"}, {"gap": "7.034"}, {"gap": None}]
+    assert format_table(rows).splitlines() == [
+        "         gap",
+        "────────────",
+        " 9.02 ± 0.30",
+        "−10.6 ± 1.2",
+        "7.034",
+        "",
+    ]
+
+
+def test_where_texts_cannot_give_way_headings_of_numbers_do(monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "34")
+    rows = [{"name": "ab", "formation_energy (eV/atom)": "−4.217 ± 0.035", "unlike": 99.9}]
+    head, _, line = format_table(rows).splitlines()
+    assert len(head) <= 34
+    assert line.split() == ["ab", "−4.217", "±", "0.035", "99.9"]
+    assert head.split()[-1] == "unlike"
+
+
 def test_tables_keep_one_line_a_row_and_cut_long_texts_on_a_terminal_only(monkeypatch) -> None:
     rows = [{"name": "x" * 200 + "\ny"}]
     text = format_table(rows)

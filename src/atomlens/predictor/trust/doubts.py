@@ -15,7 +15,7 @@ from atomlens.chemistry.boxes import n_molecules
 from atomlens.elements import SYMBOLS
 from atomlens.errors import warn
 from atomlens.predictor.trust.familiarity import kinds_of
-from atomlens.printing import counted
+from atomlens.printing import Named, counted
 from atomlens.structures.arrays import OF_RDKIT, StructureArrays
 from atomlens.structures.doubts import Doubt, DoubtKind, are_about
 from atomlens.targets import Target, value_slices
@@ -443,11 +443,10 @@ class DoubtsHeard:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        """Answers whose reasons are kept"""
+        """Reasons that are kept"""
         self.n = 0
         """Answers to mistrust"""
-        self.first: list[str] = []
-        """Names and reasons of the first of them"""
+        self._reasons: dict[str, Named] = {}
         self._n_foreign = self._n_named = self._n_cut = 0
         self._foreign: tuple[Doubt, ...] = ()
         self._named: list[Doubt] = []
@@ -461,15 +460,25 @@ class DoubtsHeard:
             if error:
                 continue
             foreign, named = doubts.about("made"), doubts.about("named", "taken")
-            said = doubts.beside("made", "named", "taken", "cut shell")
+            said = "; ".join(doubts.beside("made", "named", "taken", "cut shell"))
             self._n_cut += bool(doubts.about("cut shell"))
             self._n_foreign += bool(foreign)
             self._foreign = max(self._foreign, foreign, key=lambda said: len("".join(said)))
             self._n_named += bool(named)
             self._named += [text for text in named if text not in self._named]
-            if said:
-                self.n += 1
-                self.first += [f"{name}: {'; '.join(said)}"] if self.n <= self.most else []
+            self.n += bool(said)
+            if said in self._reasons or (said and len(self._reasons) < self.most):
+                self._reasons.setdefault(said, Named()).add(name)
+
+    @property
+    def first(self) -> list[str]:
+        """The first reasons, each with the names of the answers that it is about."""
+        return [f"{names}: {said}" for said, names in self._reasons.items()]
+
+    @property
+    def n_more(self) -> int:
+        """How many answers are to be mistrusted for other reasons than these"""
+        return self.n - sum(names.n for names in self._reasons.values())
 
     def about_geometries(self) -> list[str]:
         """Return what is said of geometries that are not those of the training data."""
@@ -485,7 +494,7 @@ def tell_doubts(prediction: "Prediction") -> None:
     heard.hear(prediction)
     if heard.n:
         of = "answer" if len(prediction) == 1 else "answers"
-        more = heard.n - 1
+        more = heard.n_more
         others = f" (and {more} more; `doubts` has the reasons)" if more else ""
         warn(f"{heard.n} of {len(prediction)} {of} should be mistrusted: {heard.first[0]}{others}")
     for sentence in heard.about_geometries():
