@@ -9,6 +9,7 @@ import ast
 import inspect
 import itertools
 import math
+import re
 import textwrap
 import types
 import warnings
@@ -26,17 +27,23 @@ from atomlens.errors import SettingsError, unknown_name
 from atomlens.printing import shown
 
 
-def names_given(given: Any, argument: str) -> tuple[str, ...]:
+def names_given(given: Any, argument: str, *, may_be_empty: bool = False) -> tuple[str, ...]:
     """Return the names that an argument gives: one text, several, or none (None).
 
     Raises:
-        SettingsError: it is something else, or holds something else.
+        SettingsError: it is something else, or holds something else, or nothing where that is not
+            allowed: a list that came out empty does not mean all.
     """
     if given is None:
         return ()
     several = [given] if isinstance(given, str) else given
     if isinstance(several, Iterable) and not isinstance(several, bytes | Mapping):
         names = tuple(several)
+        if not names and not may_be_empty:
+            raise SettingsError(
+                f"{argument}={shown(given)}: there is no name in it; name one, or leave "
+                f"{argument} out."
+            )
         if all(isinstance(name, str) for name in names):
             return names
     raise SettingsError(
@@ -393,6 +400,10 @@ def typed_values(settings_class: type, values: Mapping[str, Any], where: str) ->
     for key in values:
         if key not in known:
             raise SettingsError(f"{where}: {unknown_name('setting', key, known)}")
+    for key, value in values.items():
+        kinds = get_args(known[key].type) or (known[key].type,)
+        if str not in kinds and _holds_odd_number(value):
+            raise SettingsError(_no_such_value(known[key], value, where))
     if not values:
         return {}
     try:
@@ -408,13 +419,29 @@ def typed_values(settings_class: type, values: Mapping[str, Any], where: str) ->
             try:
                 parser.parse_object({"settings": {key: value}})
             except Exception:  # jsonargparse meets odd values in many ways
-                kind = type_name(known[key])
-                raise SettingsError(
-                    f"{where}: {key} cannot be {shown(value)}, it must be {kind}."
-                ) from None
+                raise SettingsError(_no_such_value(known[key], value, where)) from None
         with net(SettingsError, where, "correct the settings"):
             parsed = parser.parse_object({"settings": dict(values)})["settings"]
     return {key: _as_declared(parsed[key]) for key in values}
+
+
+_ODD_NUMBER = re.compile(
+    r"(?<![\w.])[-+]?(?:0[xX][\da-fA-F_]+|0[bB][01_]+|0\d[\d_]*(?!\.)|\d+(?::[0-5]?\d)+(?:\.\d*)?"
+    r"|[\d.]*\d_[\d_.]*(?:[eE][-+]?\d+)?)(?!\w)"
+)
+"""What YAML 1.1 or Python alone read as a number: ``0x10``, ``010`` (eight or ten), ``1:30`` (90),
+``1_0``."""
+
+
+def _holds_odd_number(value: Any) -> bool:
+    """Say whether a typed text, or one of a list of such, holds a number of two meanings."""
+    if isinstance(value, list | tuple):
+        return any(map(_holds_odd_number, value))
+    return isinstance(value, str) and _ODD_NUMBER.search(value) is not None
+
+
+def _no_such_value(field: "Field[Any]", value: Any, where: str) -> str:
+    return f"{where}: {field.name} cannot be {shown(value)}, it must be {type_name(field)}."
 
 
 def _plainly_typed(field: "Field[Any]", value: Any, where: str) -> Any:
@@ -422,9 +449,7 @@ def _plainly_typed(field: "Field[Any]", value: Any, where: str) -> Any:
     try:
         return _converted(value, field.type)
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise SettingsError(
-            f"{where}: {field.name} cannot be {shown(value)}, it must be {type_name(field)}."
-        ) from None
+        raise SettingsError(_no_such_value(field, value, where)) from None
 
 
 def _converted(value: Any, kind: Any) -> Any:

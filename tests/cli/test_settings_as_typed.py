@@ -1,11 +1,14 @@
 """From text to the fields of a dataclass."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
+from atomlens.boundary import parse_yaml
+from atomlens.cli import main
 from atomlens.cli.settings import merge, read_assignments, read_config
 from atomlens.errors import SettingsError
 from atomlens.settings import field_notes, settings_table, typed_values
@@ -21,6 +24,11 @@ class Oven:
     bread: Literal["rye", "wheat"] = "rye"
     until: float | None = None
     shelf: tuple[int, int] = (1, 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    name: str = "x"
 
 
 def test_text_becomes_the_type_of_the_field() -> None:
@@ -51,6 +59,41 @@ def test_a_value_of_another_type_is_refused_in_words(key: str, value: str, kind:
     with pytest.raises(SettingsError) as caught:
         typed_values(Oven, {key: value}, "--set")
     assert str(caught.value) == f"--set: {key} cannot be {value!r}, it must be {kind}."
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("loaves", text) for text in ("0x10", "1_0", "010", "1:30", "0b11")),
+        *(("degrees", text) for text in ("0x10", "1_0.5", "1:30.5", "1_000", "0300")),
+        *(("shelf", text) for text in ("[0x3, 4]", "[010, 4]", "[1_0, 4]")),
+        ("shelf", ["010", "4"]),
+        ("until", "1_0"),
+    ],
+)
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_number_that_means_another_to_some_is_refused(
+    key: str, value: Any, alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """010 is eight to YAML 1.1 and ten to Python, 1:30 ninety; with and without jsonargparse."""
+    if alone:
+        monkeypatch.setitem(sys.modules, "jsonargparse", None)
+    with pytest.raises(SettingsError, match=f"--set: {key} cannot be "):
+        typed_values(Oven, {key: value}, "--set")
+
+
+def test_texts_of_digits_and_signs_stay_texts(tmp_path: Path) -> None:
+    path = tmp_path / "oven.yaml"
+    path.write_text("a: 010\nb: 1:30\nc: 1_0\nd: 0x10\n")
+    assert typed_values(Names, {"name": "010"}, "--set") == {"name": "010"}
+    with path.open() as stream:
+        assert parse_yaml(stream.read()) == {"a": "010", "b": "1:30", "c": "1_0", "d": "0x10"}
+
+
+@pytest.mark.parametrize("option", ["--conformers", "--ordered-models"])
+def test_options_refuse_them_too(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", "CCO", option, "1_0"]) == 2
+    assert "'1_0' is no whole number" in capsys.readouterr().err
 
 
 def test_assignments_go_to_their_group_and_bare_names_to_the_default() -> None:

@@ -112,6 +112,23 @@ def test_a_limit_is_a_whole_number(asked: Callable[[Any], Any], limit: Any) -> N
         asked(limit)
 
 
+@pytest.mark.parametrize("target", [[], (), np.array([])])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda target: al.load_dataset(DATA, target),
+        lambda target: al.load("qm9").predict("CCO", target=target),
+        lambda target: al.train(DATA, target=target),
+    ],
+    ids=["load_dataset", "predict", "train"],
+)
+def test_an_empty_list_of_targets_does_not_mean_all(
+    asked: Callable[[Any], Any], target: Any
+) -> None:
+    with pytest.raises(SettingsError, match="there is no name in it; name one, or leave target"):
+        asked(target)
+
+
 @pytest.mark.parametrize("said", [{"extensive": 1}, {"nonnegative": 2.5}, {"extensive": [1]}])
 def test_what_is_said_of_targets_names_them(said: Any) -> None:
     with pytest.raises(SettingsError, match="it must be a name as text, or a list of names"):

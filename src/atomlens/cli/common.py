@@ -196,7 +196,7 @@ def _batch_size(text: str) -> int:
 
 def _whole_number(text: str, most: int, or_else: str = "") -> int:
     try:
-        number = int(text)
+        number = 0 if "_" in text else int(text)
     except ValueError:
         number = 0
     if not 1 <= number <= most:

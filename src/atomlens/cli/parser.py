@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
@@ -95,6 +95,17 @@ class _Last(argparse._StoreAction):
             parser.typed.setdefault(self.option_strings[0], []).append(values)
 
 
+def _as_written(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a kind of number without ``1_0``, which is 10 to Python alone."""
+
+    def read(text: str) -> Any:
+        if "_" in text:
+            raise ValueError(text)
+        return kind(text)
+
+    return read
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence and offer the nearest known word."""
 
@@ -104,6 +115,8 @@ class Parser(argparse.ArgumentParser):
         """Values of each option of one value, in the order they were typed."""
         self.register("action", None, _Last)
         self.register("action", "store", _Last)
+        for kind in (int, float):
+            self.register("type", kind, _as_written(kind))
 
     def error(self, message: str) -> NoReturn:
         """Print one sentence to stderr and leave with 2."""

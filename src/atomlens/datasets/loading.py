@@ -219,7 +219,7 @@ def _in_our_words(given: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, 
         elif isinstance(options.get(flag), str):
             about[flag] = (flag, (options[flag],))
         elif flag in options:
-            options[flag] = names_given(options[flag], flag)
+            options[flag] = names_given(options[flag], flag, may_be_empty=True)
     for word, (name, value) in about.items():
         if word != "ordered_models" and given[word] is not False and not wanted:
             raise SettingsError(f"{word} says something about a target; name it with target=.")

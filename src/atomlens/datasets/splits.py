@@ -249,7 +249,8 @@ def _size(token: str, text: str) -> float | int | None:
     if token == "rest":
         return None
     try:
-        value: float | int = int(token) if token.lstrip("+-").isdigit() else float(token)
+        digits = token.lstrip("+-").isdigit()
+        value: float | int = int(token) if digits else -1 if "_" in token else float(token)
     except ValueError:
         value = -1
     too_large = isinstance(value, float) and value > 1

@@ -462,7 +462,18 @@ _OTHER_KINDS: tuple[tuple[tuple[str, ...], str], ...] = (
         "convert it to .sdf, with Open Babel for instance (obabel FILE -O out.sdf)",
     ),
     (
-        (".res", ".ins", ".cell", ".fdf", ".struct", ".cssr", ".castep", ".xml", ".pwo", ".nc"),
+        (".res", ".ins"),
+        "its symmetry is left out by most converters: give the CIF of the same refinement (SHELXL "
+        "writes it where the instruction ACTA stands)",
+    ),
+    ((".mmtf", ".bcif"), "give the mmCIF of the same entry (.mmcif)"),
+    ((".inp", ".cube", ".cub", ".zmat"), _BY_OTHERS),
+    (
+        (".gro", ".prmtop", ".psf", ".pqr"),
+        "its atoms have names and no elements: write it as .extxyz with the element of each",
+    ),
+    (
+        (".cell", ".fdf", ".struct", ".cssr", ".castep", ".xml", ".pwo", ".nc"),
         "write it as .extxyz or .cif, with ase for instance (ase convert FILE out.extxyz)",
     ),
     (

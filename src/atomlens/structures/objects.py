@@ -75,7 +75,9 @@ def as_list(given: Any) -> list[Any]:
     held = given if isinstance(given, StructureArrays) else getattr(given, "structures", None)
     if isinstance(held, StructureArrays):  # those of a data set, too
         return list(held)
-    if isinstance(given, str | bytes | os.PathLike | Mapping) or hasattr(given, "columns"):
+    if isinstance(given, str | bytes | bytearray | memoryview | os.PathLike | Mapping):
+        return [given]
+    if hasattr(given, "columns"):
         return [given]
     if hasattr(given, "readline"):  # an open file, which goes through its lines
         return [given]
@@ -201,6 +203,13 @@ def _converted(thing: Any, disorder: DisorderChoice) -> "list[Atoms]":
     if hasattr(thing, "readline"):
         raise StructureError(
             f"{kind_of_object(thing)} is an open file; give its path, whose ending says what it is"
+        )
+    if isinstance(thing, bytes | bytearray | memoryview):
+        raise StructureError(f"{kind_of_object(thing)} is no text; give it decoded, as str")
+    if isinstance(thing, list | np.ndarray) and len(thing) and type(thing[0]).__name__ == "Atom":
+        raise StructureError(
+            f"{kind_of_object(thing)} of single atoms is not a structure, and numpy makes such of "
+            "ase.Atoms (numpy.array takes them apart); give ase.Atoms, several in a list"
         )
     raise StructureError(
         f"{kind_of_object(thing)} is not a structure; give a path, SMILES or formula as "

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow.parquet import write_table
 
 from atomlens.datasets.loading import load_dataset
 from atomlens.errors import DatasetError
@@ -38,3 +40,10 @@ def test_commas_in_a_file_of_smiles_are_told(tmp_path: Path) -> None:
     path.write_text("".join(f"{s},1.5\n" for s in SMILES))
     with pytest.raises(DatasetError, match=r"give it the ending \.csv"):
         load_dataset(path)
+
+
+def test_two_columns_of_one_name_in_parquet_are_named(tmp_path: Path) -> None:
+    columns = [pa.array(SMILES), pa.array(range(6)), pa.array(range(6))]
+    write_table(pa.Table.from_arrays(columns, names=["smiles", "y", "y"]), tmp_path / "t.parquet")
+    with pytest.raises(DatasetError, match="the column 'y' occurs twice; rename one"):
+        load_dataset(tmp_path / "t.parquet", "y")

@@ -343,6 +343,71 @@ def test_drawings_and_records_that_leave_something_open(tmp_path: Path) -> None:
     assert "given twice" not in said_of(tmp_path / "x.sdf", twice.format(1))
 
 
+METHANE = """x
+  test            3D
+
+  0  0  0     0  0            999 V3000
+M  V30 BEGIN CTAB
+M  V30 COUNTS 5 4 0 0 0
+M  V30 BEGIN ATOM
+M  V30 1 C {} 0 -
+M  V30 0 0
+M  V30 2 H 0.63 0.63 0.63 0
+M  V30 3 H -0.63 -0.63 0.63 0
+M  V30 4 H -0.63 0.63 -0.63 0
+M  V30 5 H 0.63 -0.63 -0.63 0
+M  V30 END ATOM
+M  V30 BEGIN BOND
+M  V30 1 1 1 2
+M  V30 2 1 1 3
+M  V30 3 1 1 4
+M  V30 4 1 1 5
+M  V30 END BOND
+M  V30 END CTAB
+M  END
+"""
+
+
+@pytest.mark.parametrize("number", ["0,0", "0_0", "0x0", "0.0.1", "0.0abc", "--0", "0d0"])
+def test_a_coordinate_of_which_rdkit_reads_a_part_is_refused(number: str, tmp_path: Path) -> None:
+    new = said_of(tmp_path / "x.mol", METHANE.format(number))
+    said = f"atom 0 (counted from 0, line 8): the coordinate {number!r} is not a number"
+    assert said in new
+    old = MOL.format("3D", ETHANE.format(1).replace("0.0000", f"{number:>6}", 1))
+    assert ("its coordinates have a comma" if "," in number else "is not a number") in said_of(
+        tmp_path / "x.mol", old
+    )
+
+
+@pytest.mark.parametrize("number", ["0", "+.0", "1e-3", "-0.001", "0.", "1E-2"])
+def test_other_spellings_of_coordinates_are_read(number: str, tmp_path: Path) -> None:
+    assert said_of(tmp_path / "x.mol", METHANE.format(number)) == ""
+
+
+def test_a_link_node_is_told(tmp_path: Path) -> None:
+    node = "M  V30 LINKNODE 1 4 2 1 2 1 3\nM  V30 END CTAB"
+    new = METHANE.format("0").replace("M  V30 END CTAB", node)
+    assert "is a link node, which stands for" in said_of(tmp_path / "x.mol", new)
+
+
+@pytest.mark.parametrize(
+    ("field", "smiles", "told"),
+    [
+        ("SMILES", "CCO", True),
+        ("PUBCHEM_OPENEYE_ISO_SMILES", "C[NH3+]", True),
+        ("SMILES", "C", False),
+        ("SMILES", "[CH3-]", False),
+        ("product_smiles", "CCO", False),
+        ("SMILES", "no smiles", False),
+    ],
+)
+def test_a_field_with_the_smiles_of_another_molecule_is_told(
+    field: str, smiles: str, told: bool, tmp_path: Path
+) -> None:
+    said = said_of(tmp_path / "x.sdf", f"{METHANE.format('0')}> <{field}>\n{smiles}\n\n$$$$\n")
+    assert (f"its field <{field}> says {smiles!r}, but its atoms are CH4" in said) == told
+
+
 DRAWN = (
     "  2  1  0  0  0  0            999 V2000\n"
     "    0.0000    0.0000    0.0000 C   0  0  0  {0}  0  0\n"

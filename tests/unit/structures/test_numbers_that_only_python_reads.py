@@ -90,6 +90,37 @@ def test_a_key_of_a_title_with_two_values_is_refused(tmp_path: Path) -> None:
     assert "gives gap twice, with two values ('1' and '2'); remove the wrong one" in failure.message
 
 
+_PWI = """&CONTROL
+ title = 'run 1_0 of 2'
+/
+&SYSTEM
+ ibrav=0, nat=1, ntyp=1 ! 1_0
+/
+ATOMIC_SPECIES
+He 4.0 He.UPF
+CELL_PARAMETERS angstrom
+3 0 0
+0 3 0
+0 0 3
+ATOMIC_POSITIONS angstrom
+He 0 0 0
+"""
+_WITH_NAMES = {
+    "x.gen": "1 C # run 1_0 of 2\nHe\n1 1 0 0 0 # 1_0\n",
+    "x.pwi": _PWI,
+    "x.xsf": "ATOMS # 1_0\nHe 0 0 0\nBEGIN_INFO\n Fermi 1_0\nEND_INFO\n",
+}
+
+
+@pytest.mark.parametrize("name", _WITH_NAMES)
+def test_it_stays_a_name_where_no_number_is_read(name: str, tmp_path: Path) -> None:
+    """Comments, remarks and texts in quotes."""
+    (tmp_path / name).write_text(_WITH_NAMES[name])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert not read_structures(tmp_path / name).failures
+
+
 @pytest.mark.parametrize("value", ["0x10", "1.2.3", "1/2", "-1.0eV", '"-1.0 eV"', "[1,2]"])
 def test_an_energy_that_is_no_number_fails_as_in_a_table(value: str, tmp_path: Path) -> None:
     """ase puts energies into a calculator, and texts among them were left out without a word."""

@@ -11,7 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
 from atomlens.errors import StructureError
-from atomlens.structures import read, to_atoms
+from atomlens.structures import read, read_structures, to_atoms
 
 SALT = Structure(Lattice.cubic(5.64), ["Na+", "Cl-"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
@@ -158,3 +158,16 @@ def test_arrays_put_in_place_of_ases_are_looked_at(
     water.arrays["positions"] = positions
     with pytest.raises(StructureError, match=said):
         to_atoms(water)
+
+
+def test_atoms_that_numpy_took_apart_are_told_so() -> None:
+    water = molecule("H2O")
+    for given in (np.array([water, water], dtype=object), [[water[0]]]):
+        failure, *_ = read_structures(given).failures
+        assert "numpy.array takes them apart); give ase.Atoms" in failure.message
+
+
+@pytest.mark.parametrize("given", [b"CCO", bytearray(b"CCO"), np.array([b"CCO"])])
+def test_bytes_are_no_text(given: object) -> None:
+    (failure,) = read_structures([given] if isinstance(given, bytes) else given).failures  # type: ignore[arg-type]
+    assert "is no text; give it decoded, as str" in failure.message

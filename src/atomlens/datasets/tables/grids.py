@@ -69,7 +69,7 @@ def parse_grid(grid: str | Sequence[float]) -> tuple[float, ...]:
     parts = GRIDS.get(grid, grid).split(":")
     try:
         first, last, n = float(parts[0]), float(parts[1]), int(parts[2])
-        if len(parts) != 3 or not (math.isfinite(first) and first < last < math.inf):
+        if len(parts) != 3 or "_" in grid or not (math.isfinite(first) and first < last < math.inf):
             raise ValueError
         if not 2 <= n <= MOST_POINTS:
             raise ValueError

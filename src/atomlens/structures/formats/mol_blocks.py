@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from atomlens.structures.molecules import (
     with_conformer,
 )
 from atomlens.structures.records import Entry, add_warning, as_float, attempt, decimal_comma
+from atomlens.structures.smiles import atoms_and_bonds
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -46,6 +48,13 @@ _ATTACHED_NOTICE = Doubt(
 )
 _FORMULA_FIELDS = re.compile(
     r"(pubchem_)?(mol(ecular)?|chemical|sum|empirical)?[ _-]?formula", re.IGNORECASE
+)
+
+
+_SMILES_FIELDS = re.compile(
+    r"((pubchem|openeye|can(on(ical)?)?|iso(meric)?|rdkit|std|standardi[sz]ed|mol(ecule)?)[ _]?)*"
+    r"smiles",
+    re.IGNORECASE,
 )
 
 
@@ -110,17 +119,20 @@ def _from_block(block: str) -> "Atoms":
         add_warning(atoms, label)
     if re.search(r"^M  (?:APO\s+[1-9]|V30 .* ATTCHPT=[-12])", block, re.M):
         add_warning(atoms, _ATTACHED_NOTICE)
-    unit = _repeat_unit(block)
-    if unit:
-        add_warning(atoms, unit)
+    for said in filter(None, (_repeat_unit(block), _link_node(block))):
+        add_warning(atoms, said)
     fields = _data_fields(block)
     _doubt_formula(atoms, fields)
+    _doubt_smiles(atoms, fields)
     atoms.info.update(fields)
     return atoms
 
 
 def _refuse_what_rdkit_misreads(block: str) -> None:
-    """Raise a StructureError for a second molecule behind the end of one, and for 1,5 as 1.5."""
+    """Raise a StructureError for a second molecule behind the end of one, and for odd numbers.
+
+    Of a coordinate such as 1,5 or 1.2.3 rdkit takes the digits up to where it is none.
+    """
     before, _, after = block.partition("\nM  END")
     behind = re.split(r"^>", after, maxsplit=1, flags=re.MULTILINE)[0]  # a field may hold another
     if re.search(r"V[23]000\s*$", behind, re.MULTILINE):
@@ -129,7 +141,7 @@ def _refuse_what_rdkit_misreads(block: str) -> None:
         )
     lines = before.split("\n")[3:]
     n = int(lines[0][:3]) if lines and re.match(r"[ \d]{2}\d", lines[0]) else 0
-    for i, line in enumerate(lines[1 : 1 + n] if "V2000" in lines[0][33:] else ()):
+    for i, line in enumerate(lines[1 : 1 + n] if n and "V2000" in lines[0][33:] else ()):
         if _straddles(line):
             raise StructureError(
                 f"atom {i} (counted from 0, line {5 + i}): the numbers behind its element do not "
@@ -141,6 +153,44 @@ def _refuse_what_rdkit_misreads(block: str) -> None:
                 f"atom {i} (counted from 0, line {5 + i}): its coordinates have a comma "
                 f"({short(line[:30].strip())}); write decimal points"
             )
+        for word in (line[0:10], line[10:20], line[20:30]):
+            if word.strip() and not re.fullmatch(_COORDINATE, word.strip(), re.IGNORECASE):
+                raise StructureError(_no_coordinate(i, 5 + i, word))
+    if lines and "V3000" in lines[0][33:]:
+        for i, (number, words) in enumerate(_rows_of_v3000(before)):
+            for word in words[2:5] if words[1:2] != ["NOT"] else ():
+                if not re.fullmatch(_COORDINATE, word, re.IGNORECASE):
+                    raise StructureError(_no_coordinate(i, number, word))
+
+
+_COORDINATE = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf(?:inity)?"
+"""A number, or what is refused later for what it is."""
+
+
+def _no_coordinate(i: int, line: int, word: str) -> str:
+    return (
+        f"atom {i} (counted from 0, line {line}): the coordinate {short(word)} is not a number; "
+        f"{decimal_comma(word) or 'correct it'}"
+    )
+
+
+def _rows_of_v3000(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and words of each atom of a V3000 block: index, element, x, y, z ..."""
+    rows = False
+    open_row, first = "", 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.startswith("M  V30 "):
+            continue
+        open_row, first = open_row + line[7:], first or number
+        if open_row.rstrip().endswith("-"):  # goes on in the next line
+            open_row = open_row.rstrip()[:-1]
+            continue
+        row, open_row = open_row, ""
+        if re.match(r"(BEGIN|END)\s", row):
+            rows = re.match(r"BEGIN\s+ATOM\b", row) is not None
+        elif rows:
+            yield first, row.split()
+        first = 0
 
 
 def _straddles(line: str) -> bool:
@@ -236,6 +286,21 @@ def _doubt_formula(atoms: "Atoms", fields: dict[str, Any]) -> None:
             )
 
 
+def _doubt_smiles(atoms: "Atoms", fields: dict[str, Any]) -> None:
+    """Note a data field with the SMILES of another molecule; hydrogens may move with its charge."""
+    own = Counter(s for s in atoms.get_chemical_symbols() if s != "H")
+    for name, text in fields.items():
+        if not isinstance(text, str) or not _SMILES_FIELDS.fullmatch(name.strip()):
+            continue
+        said = atoms_and_bonds(text)
+        if said is not None and Counter({s: n for s, n in said.counts.items() if s != "H"}) != own:
+            add_warning(
+                atoms,
+                f"its field <{short(name)[1:-1]}> says {short(text)}, but its atoms are "
+                f"{chemical_formula(atoms.numbers)}; the atoms were taken",
+            )
+
+
 def _repeat_unit(block: str) -> str:
     """Return a sentence where brackets of a drawing stand for a part that repeats unknown times."""
     found = re.search(
@@ -246,6 +311,17 @@ def _repeat_unit(block: str) -> str:
     return (
         f"its brackets ({found[1] or found[2]}) stand for a polymer or mixture; the atoms were "
         "taken once, as drawn"
+    )
+
+
+def _link_node(block: str) -> str:
+    """Return a sentence where an atom of a query stands for a chain of several lengths."""
+    found = re.search(r"^M  (?:LIN\s+[1-9]|V30 LINKNODE\s)", block, re.M)
+    if found is None:
+        return ""
+    return (
+        "an atom of it is a link node, which stands for one or several in a row; it was taken "
+        "once, as drawn"
     )
 
 
@@ -330,8 +406,7 @@ def _block_problem(block: str) -> str:
         symbol = line[31:34].strip()
         for word in (line[0:10], line[10:20], line[20:30]):
             if not re.fullmatch(r"\s*[-+]?\d+\.\d*\s*", word):
-                advice = decimal_comma(word) or "correct it"
-                return f"{where}: the coordinate {short(word)} is not a number; {advice}"
+                return _no_coordinate(i, 5 + i, word)
         if symbol not in SYMBOLS[1:]:
             return f"{where}: {short(symbol)} is not an element; correct or remove the atom"
     if not re.search(r"^M  END", block, flags=re.MULTILINE):

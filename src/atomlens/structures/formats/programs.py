@@ -440,10 +440,18 @@ def _agree(where: str, said: re.Match[str] | None, n: int, line: int = 0) -> Non
         )
 
 
+_TEXTS = {
+    "gen": r"#.*",
+    "xsf": r"(?s)\bBEGIN_(\w+).*?\bEND_\1",
+    "espresso-in": r"'[^'\n]*'|\"[^\"\n]*\"",
+}
+"""What is no number of a structure, by format: comments, grids and remarks, texts in quotes."""
+
+
 def _one_through_ase(text: str, format_name: str) -> "Atoms":
     from ase.io import read
 
-    refuse_odd_numbers(text)
+    refuse_odd_numbers(re.sub(_TEXTS[format_name], "", text))
     found: Atoms = read(StringIO(text), format=format_name)
     return _taken(found)
 
@@ -451,7 +459,7 @@ def _one_through_ase(text: str, format_name: str) -> "Atoms":
 def _through_ase(text: str, format_name: str, index: str | int = 0) -> list[Entry]:
     from ase.io import read
 
-    refuse_odd_numbers(text)
+    refuse_odd_numbers(re.sub(_TEXTS[format_name], "", text))
     with quiet():
         found = read(StringIO(text), index=index, format=format_name)
     frames = found if isinstance(found, list) else [found]
