@@ -44,6 +44,21 @@ def said_of(path: Path, content: str) -> str:
 
 
 CIFS = {
+    "another crystal system": (
+        CELL + GROUP + "_symmetry_cell_setting monoclinic\n" + LOOP + SALT,
+        "it says monoclinic, but space group number 225 is cubic; the latter was taken",
+    ),
+    "a crystal system beside P 1": (
+        CELL
+        + "_symmetry_space_group_name_H-M 'P 1'\n_space_group_crystal_system cubic\n"
+        + LOOP
+        + SALT,
+        "but space group P 1 is triclinic; the 2 atoms were taken as they stand, so some may be",
+    ),
+    "dummies": (
+        CELL + GROUP + LOOP + "_atom_site_calc_flag\n" + "Na1 Na 0 0 0 d\nCl1 Cl .5 .5 .5 dum\n",
+        "sites that it marks as dummies (_atom_site_calc_flag dum) were left out: 1 row of its",
+    ),
     "a cell length twice": (
         CELL + "_cell_length_a 6.0\n" + GROUP + LOOP + SALT,
         "_cell_length_a is given a second time",
@@ -382,6 +397,33 @@ def test_a_coordinate_of_which_rdkit_reads_a_part_is_refused(number: str, tmp_pa
 @pytest.mark.parametrize("number", ["0", "+.0", "1e-3", "-0.001", "0.", "1E-2"])
 def test_other_spellings_of_coordinates_are_read(number: str, tmp_path: Path) -> None:
     assert said_of(tmp_path / "x.mol", METHANE.format(number)) == ""
+
+
+@pytest.mark.parametrize(
+    ("group", "said"),
+    [
+        ("225", "isometric"),
+        ("225", "?"),
+        ("225", "Cubic"),
+        ("225", "'not known'"),
+        ("166", "trigonal"),
+        ("166", "hexagonal"),
+        ("166", "rhombohedral"),
+        ("2", "anorthic"),
+    ],
+)
+def test_a_crystal_system_in_other_words_is_not_doubted(
+    group: str, said: str, tmp_path: Path
+) -> None:
+    cell = CELL.replace("_gamma 90", "_gamma 120") if group == "166" else CELL
+    system = f"_space_group_IT_number {group}\n_symmetry_cell_setting {said}\n"
+    assert "it says" not in said_of(tmp_path / "x.cif", cell + system + LOOP + SALT)
+
+
+def test_a_crystal_system_is_not_doubted_where_the_sum_formula_fits(tmp_path: Path) -> None:
+    fits = "_chemical_formula_sum 'Na Cl'\n_cell_formula_units_Z 4\n"
+    system = GROUP + "_symmetry_cell_setting monoclinic\n" + fits
+    assert said_of(tmp_path / "x.cif", CELL + system + LOOP + SALT) == ""
 
 
 def test_a_link_node_is_told(tmp_path: Path) -> None:

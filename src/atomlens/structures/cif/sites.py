@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atomlens.errors import StructureError
-from atomlens.printing import short
+from atomlens.printing import counted, short
 from atomlens.structures.cif.elements import (
     Element,
     contradicted,
@@ -138,6 +138,11 @@ class Sites:
         n = self._n_listed
         flags = [str(x).lower() for x in self._values("_atom_site_calc_flag")]
         rows = [i for i in range(n) if flags[i] != "dum"]
+        if len(rows) < n:
+            self.doubts.append(
+                "sites that it marks as dummies (_atom_site_calc_flag dum) were left out: "
+                f"{counted(n - len(rows), 'row')} of its list"
+            )
         self._shares = self._numbers("_atom_site_occupancy")
         self._refuse_odd_shares(rows)
         empty = [i for i in rows if self._shares[i] == 0]

@@ -6,7 +6,7 @@ as those without time reversal do.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -76,7 +76,10 @@ _READ_OF_GROUPS = frozenset((*_SYSTEMS, *_COUNTED, *_GROUP_NAMES, *_NUMBERS, *_H
 """Tags about the space group which are asked about by themselves."""
 _TRIVIAL = frozenset(("1", "p1", "-1", "p-1", "ap", "c1", "1p1", "a", "anorthic", "triclinic"))
 """What such tags say of a crystal without symmetry, or of one that may have none."""
-SYMMETRY_TAGS = (_LISTS[0][0], _LISTS[1][0], *_HALL_NAMES, *_GROUP_NAMES, *_NUMBERS, *_SCHOENFLIES)
+SYMMETRY_TAGS = (
+    *(_LISTS[0][0], _LISTS[1][0], *_HALL_NAMES, *_GROUP_NAMES, *_NUMBERS, *_SCHOENFLIES),
+    *_SYSTEMS,
+)
 """What crystals say of their symmetry that are neither magnetic nor modulated."""
 ADVICE = "write the file again with its symmetry operations (_space_group_symop_operation_xyz)"
 
@@ -112,6 +115,33 @@ def crystal_system(tags: Tags) -> str:
     """Return the crystal system that the file says, in small letters; empty if it says none."""
     said = [str(x) for x in column(tags, *_SYSTEMS)[:1] if _is_given(x)]
     return said[0].lower() if said else ""
+
+
+_ENDS_OF_SYSTEMS = (
+    (2, "triclinic"),
+    (15, "monoclinic"),
+    (74, "orthorhombic"),
+    (142, "tetragonal"),
+    (194, "hexagonal"),
+    (230, "cubic"),
+)
+"""The last number of the groups of each system; trigonal ones count as hexagonal, since files call
+them either."""
+_OTHER_WORDS = {
+    "anorthic": "triclinic",
+    "trigonal": "hexagonal",
+    "rhombohedral": "hexagonal",
+    "isometric": "cubic",
+}
+
+
+def other_system(tags: Tags, numbers: Collection[int]) -> str:
+    """Return the system of groups, by number, where the file says another one; else ''."""
+    word = crystal_system(tags)
+    said = _OTHER_WORDS.get(word, word)
+    systems = {next(name for last, name in _ENDS_OF_SYSTEMS if n <= last) for n in numbers}
+    known = any(said == name for _, name in _ENDS_OF_SYSTEMS)
+    return systems.pop() if known and len(systems) == 1 and said not in systems else ""
 
 
 def unsaid_symmetry(tags: Tags) -> str:

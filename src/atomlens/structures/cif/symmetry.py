@@ -31,6 +31,7 @@ from atomlens.structures.cif.space_groups import (
     crystal_system,
     listed_groups,
     named_groups,
+    other_system,
     refuse_transformed,
     same_setting,
     unsaid_symmetry,
@@ -110,6 +111,7 @@ def all_atoms(listed: AsymmetricUnit) -> tuple[SymmetryImages, list[str]]:
     else:
         filled, doubt = _chosen(readings, listed)
         doubts += doubt
+    doubts += _other_system(filled, lists, groups, tags)
     for one in lists:
         if one.said == filled.said and one.part is not None:
             doubts.append(_completed(one, one.part, filled, groups, listed))
@@ -129,6 +131,24 @@ def _other_axes(lists: list[ListedGroup], groups: list[NamedGroup]) -> list[str]
     ][:1]
 
 
+def _other_system(
+    filled: Filled, lists: list[ListedGroup], groups: list[NamedGroup], tags: Tags
+) -> list[str]:
+    """Say where the file names another crystal system, and nothing else supports the atoms."""
+    numbers = {one.number for one in lists if one.said == filled.said and one.number is not None}
+    numbers = numbers.union(*(group.numbers for group in groups if group.said == filled.said))
+    system = other_system(tags, numbers)
+    if not system or filled.evidence.agrees:
+        return []
+    verb = "are" if filled.said.startswith("the ") else "is"
+    taken = "the latter was taken"
+    if system == "triclinic":
+        taken = (
+            f"the {len(filled.images.sites)} atoms were taken as they stand, so some may be missing"
+        )
+    return [f"it says {crystal_system(tags)}, but {filled.said} {verb} {system}; {taken}"]
+
+
 Said = tuple[tuple[str, tuple[str, ...]], ...]
 """Some of `SYMMETRY_TAGS`, and their values"""
 
@@ -146,6 +166,9 @@ def only_reading(said: Said) -> Operations | None:
     except StructureError:
         return None
     if not all(group.numbers for group in named) or _other_axes(lists, named):
+        return None
+    numbers = {one.number for one in lists if one.number is not None}
+    if other_system(tags, numbers.union(*(group.numbers for group in named))):
         return None
     readings = _distinct_readings(lists, named)
     if len(readings) != 1 or len(readings[0][1]) != 1:
