@@ -74,6 +74,8 @@ def draw_learning_curve(
     names with ``loss`` share the first panel, names with ``lr`` or ``learning_rate`` the last,
     all others (``validation_mae``) the one between. NaN stands for epochs without a value.
     """
+    from matplotlib.ticker import MaxNLocator
+
     curves = {k: np.asarray(v, dtype=float) for k, v in history.items() if k not in _TIME}
     panels = [p for p in (_select(curves, kind) for kind in ("loss", "error", "rate")) if p]
     if not panels:
@@ -86,6 +88,7 @@ def draw_learning_curve(
         grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
         for axes, panel in zip(grid[:, 0], panels, strict=True):
             _draw_curves(axes, epochs, panel)
+        grid[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         grid[0, 0].set_title(shortened(title, 60))
         grid[-1, 0].set_xlabel("epoch")
     return place_of(path)
@@ -206,6 +209,11 @@ def _is_rate(panel: Mapping[str, NDArray[np.float64]]) -> bool:
     return all(_kind(name) == "rate" for name in panel)
 
 
+def _ticks(range_: float) -> tuple[float, ...]:
+    """Return the multiples of powers of ten that have room on an axis of such a range."""
+    return (1.0, 2.0, 5.0) if range_ < 20 else (1.0, 3.0) if range_ < 200 else (1.0,)
+
+
 def _draw_curves(
     axes: "Axes", epochs: NDArray[np.float64], panel: Mapping[str, NDArray[np.float64]]
 ) -> None:
@@ -217,7 +225,7 @@ def _draw_curves(
     everything = np.concatenate([v[np.isfinite(v)] for v in panel.values()])
     if everything.min() > 0 and everything.max() / everything.min() >= 5:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_locator(LogLocator(subs=_ticks(everything.max() / everything.min())))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
     for order, (name, values) in enumerate(panel.items()):

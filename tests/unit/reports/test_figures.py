@@ -1,7 +1,9 @@
 """Figures are written whole, the same every time, and show what they claim."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -11,6 +13,7 @@ from ase.build import bulk, molecule
 from matplotlib import image
 
 from atomlens.errors import ExplanationError, SettingsError
+from atomlens.reports import figures
 from atomlens.reports.canvas import ACCENT, Mark, add_marks, new_figure
 from atomlens.reports.class_figures import draw_confusion, draw_ranking, draw_reliability
 from atomlens.reports.colours import SCORE_COLOURS
@@ -179,6 +182,31 @@ def test_an_empty_history_is_a_sentence(tmp_path: Path) -> None:
 )
 def test_histories_of_any_shape_are_drawn(history: dict[str, list[float]], tmp_path: Path) -> None:
     assert draw_learning_curve(history, tmp_path / "a.png").is_file()
+
+
+@pytest.mark.parametrize("smallest", [2e-4, 1e-4, 1e-5, 1e-7, 1e-10])
+def test_epochs_are_whole_and_numbers_beside_a_curve_have_room(
+    smallest: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Any] = []
+
+    @contextmanager
+    def watched(*arguments: Any, **more: Any) -> Iterator[Any]:
+        with new_figure(*arguments, **more) as figure:
+            kept.append(figure)
+            yield figure
+
+    monkeypatch.setattr(figures, "new_figure", watched)
+    rates = np.geomspace(9e-4, smallest, 5).tolist()
+    draw_learning_curve({**HISTORY, "epoch": [1, 2, 3, 4, 5], "lr": rates}, tmp_path / "a.png")
+    axes = kept[0].axes[-1]
+    epochs = [tick for tick in axes.get_xticks() if 1 <= tick <= 5]
+    assert epochs == [round(tick) for tick in epochs]
+    low, high = axes.get_ylim()
+    places = axes.transData.transform([(1, y) for y in axes.get_yticks() if low <= y <= high])[:, 1]
+    assert len(places) >= 2
+    height = axes.get_yticklabels()[0].get_window_extent().height
+    assert np.diff(places).min() > 1.1 * height
 
 
 def test_what_stands_beside_the_scale_has_room_there() -> None:
