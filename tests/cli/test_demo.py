@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from atomlens import load, training
-from atomlens.cli import main
+from atomlens.cli import demo_training, main
 from atomlens.cli.demo import (
     DemoSettings,
     buckminsterfullerene,
@@ -98,6 +99,23 @@ def test_the_model_can_be_used_and_a_second_demo_replaces_the_first(
     assert again["mae"] == metrics["mae"]
     assert main(["predict", str(folder / "model"), "CCO", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["unit"] == "eV"
+
+
+def test_a_model_for_which_time_ran_out_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if find_spec("qm9pack") is None:
+        pytest.skip("qm9pack is not installed")
+
+    def hurried(settings: Any, seconds: float, run: Any) -> Any:
+        return run(replace(settings, epochs=50, max_seconds=0.1), seconds)
+
+    monkeypatch.setattr(demo_training, "train_in_time", hurried)
+    run_demo(tmp_path, SMALL)
+    ended = json.loads((tmp_path / "model" / "settings.json").read_text())["training"]["ended"]
+    assert "time budget" in ended
+    assert main(["predict", str(tmp_path / "model"), "CCO", "--format", "json"]) == 0
+    assert "stopped" not in capsys.readouterr().err
 
 
 def test_the_model_of_the_box_answers_in_the_words_of_predict() -> None:

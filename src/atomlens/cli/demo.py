@@ -160,7 +160,9 @@ def train_scann(
 ) -> "Predictor":
     """Train SCANN+ into a folder, in the time that there is."""
     from atomlens.cli.demo_training import PacedLine, train_in_time
+    from atomlens.predictor.folder import TRAINING
     from atomlens.training import train
+    from atomlens.training.run_folder import close_run
 
     def run(chosen: "TrainSettings", seconds: float) -> "Predictor":
         _remove_earlier(out)
@@ -177,7 +179,9 @@ def train_scann(
         n_threads=1,  # see `one_thread`
         model_settings=sizes,
     )
-    return train_in_time(chosen, settings.seconds, run)
+    model = train_in_time(chosen, settings.seconds, run)
+    close_run(out / TRAINING)  # where time ran out, too: a demo is not resumed
+    return model
 
 
 def shared_settings(settings: DemoSettings) -> "TrainSettings":
