@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from atomlens.machine import compiled, entry_point
 from atomlens.neighbors.arithmetic import whole
 from atomlens.neighbors.images import (
-    NO_ROOM,
     Candidates,
     Images,
     empty_candidates,
@@ -105,10 +104,10 @@ def find_endless(
             largest = 0.0
             for i in range(points.shape[0]):
                 largest = max(largest, own[i])
-            count = list_images(work.images, points.shape[0], work.lattice, rank, 2.0 * largest)
-            if count == NO_ROOM:
+            outcome = list_images(work.images, points.shape[0], work.lattice, rank, 2.0 * largest)
+            if outcome == MORE_IMAGES:
                 return MORE_IMAGES
-            if count > 0 and _comes_back(own, largest, work):
+            if outcome == FINE and _comes_back(own, largest, work):
                 table.counts[s] = 1
         table.progress[0] = s + 1
     return FINE

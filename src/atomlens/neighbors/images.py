@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 from atomlens.machine import compiled, inlined
 from atomlens.neighbors.arithmetic import whole
 from atomlens.neighbors.lattice import Lattice
-from atomlens.neighbors.table import MOST_IMAGES
-
-NO_ROOM = -1
-TOO_MANY = -2
+from atomlens.neighbors.table import FINE, MORE_IMAGES, MOST_IMAGES, TOO_MANY_IMAGES
 
 _FEW = 400
 """Up to this many images, looking at all of them is quicker than sorting them."""
@@ -110,8 +107,7 @@ def wrap_sites(images: Images, positions: NDArray[np.float64], lattice: Lattice,
 def list_images(images: Images, n_atoms: int, lattice: Lattice, rank: int, reach: float) -> int:
     """List every image within ``reach`` of any atom (and some a little farther away).
 
-    Images beyond ``images.farthest`` are left out. Returns how many images there are, NO_ROOM
-    or TOO_MANY.
+    Images beyond ``images.farthest`` are left out. Returns FINE, MORE_IMAGES or TOO_MANY_IMAGES.
     """
     most_a, most_b, most_c = whole(0), whole(0), whole(0)
     total = float(n_atoms)
@@ -130,11 +126,12 @@ def list_images(images: Images, n_atoms: int, lattice: Lattice, rank: int, reach
         else:
             most_c = whole(steps)
     if total > max(float(MOST_IMAGES), 30.0 * n_atoms):
-        return TOO_MANY
+        return TOO_MANY_IMAGES
     count = _collect(images, n_atoms, lattice, most_a, most_b, most_c, reach)
-    if count >= 0:
-        _sort_into_boxes(images, count, reach)
-    return count
+    if count < 0:
+        return MORE_IMAGES
+    _sort_into_boxes(images, count, reach)
+    return FINE
 
 
 @compiled
@@ -149,7 +146,7 @@ def _collect(
 ) -> int:
     """List the images inside the block around the atoms, in order of translation.
 
-    Returns how many there are, or NO_ROOM.
+    Returns how many there are, or -1 for want of room.
     """
     basis, bounds, points, owners = (
         lattice.basis,
@@ -174,7 +171,7 @@ def _collect(
                 if tz + bounds[1, 2] < z0 or tz + bounds[0, 2] > z1:
                     continue
                 if count + n_atoms > points.shape[1]:
-                    return NO_ROOM
+                    return -1
                 for i in range(n_atoms):
                     x, y, z = (
                         images.sites[i, 0] + tx,

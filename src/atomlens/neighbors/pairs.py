@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from atomlens.machine import compiled, entry_point, inlined
 from atomlens.neighbors.arithmetic import whole
 from atomlens.neighbors.images import (
-    NO_ROOM,
-    TOO_MANY,
     Candidates,
     Images,
     empty_candidates,
@@ -26,8 +24,6 @@ from atomlens.neighbors.table import (
     DEGENERATE_CELL,
     FINE,
     MORE_EDGES,
-    MORE_IMAGES,
-    TOO_MANY_IMAGES,
     EdgeTable,
 )
 
@@ -95,7 +91,7 @@ def find_pairs(
         if rank >= 0:
             wrap_sites(work.images, points, work.lattice, rank)
             start = _first_radius(points.shape[0], rank, rules, work)
-            outcome = _list(points.shape[0], rank, start, work)
+            outcome = list_images(work.images, points.shape[0], work.lattice, rank, start)
             for atom in range(points.shape[0]):
                 if outcome == FINE:
                     outcome = _neighbors_of(atom, points, cells[s], rank, start, rules, work, table)
@@ -127,14 +123,6 @@ def _first_radius(n: int, rank: int, rules: PairRules, work: PairWorkspace) -> f
 
 
 @compiled
-def _list(n: int, rank: int, radius: float, work: PairWorkspace) -> int:
-    count = list_images(work.images, n, work.lattice, rank, radius)
-    if count == TOO_MANY:
-        return TOO_MANY_IMAGES
-    return MORE_IMAGES if count == NO_ROOM else FINE
-
-
-@compiled
 def _neighbors_of(
     i: int,
     points: NDArray[np.float64],
@@ -150,7 +138,7 @@ def _neighbors_of(
     squares, k = work.candidates.squares, rules.n_neighbors
     while True:
         if radius > work.images.grid[7] and rank > 0:
-            outcome = _list(points.shape[0], rank, radius, work)
+            outcome = list_images(work.images, points.shape[0], work.lattice, rank, radius)
             if outcome != FINE:
                 return outcome
         count = find_within(work.images, i, -1.0, radius, work.candidates)

@@ -21,8 +21,6 @@ from atomlens.neighbors.cells import (
     start_cell,
 )
 from atomlens.neighbors.images import (
-    NO_ROOM,
-    TOO_MANY,
     find_within,
     list_images,
     sort_shells,
@@ -40,9 +38,7 @@ from atomlens.neighbors.table import (
     DEGENERATE_CELL,
     FINE,
     MORE_FACES,
-    MORE_IMAGES,
     OPEN_CELL,
-    TOO_MANY_IMAGES,
     EdgeTable,
 )
 from atomlens.neighbors.workspace import Rules, Workspace
@@ -128,7 +124,7 @@ def _set_scene(points: NDArray[np.float64], rank: int, rules: Rules, work: Works
         scene[0], scene[1] = rules.search_radius, rules.search_radius
         for k in range(3):
             work.images.farthest[k] = 1e6
-    return _list_images(n, rank, scene[0], work)
+    return list_images(work.images, n, work.lattice, rank, scene[0])
 
 
 @compiled
@@ -164,14 +160,6 @@ def _set_radii(n: int, rank: int, work: Workspace) -> None:
     work.scene[0] = work.scene[1] if rank == 0 and n <= 64 else min(first, work.scene[1])
 
 
-@inlined
-def _list_images(n: int, rank: int, radius: float, work: Workspace) -> int:
-    count = list_images(work.images, n, work.lattice, rank, radius)
-    if count == TOO_MANY:
-        return TOO_MANY_IMAGES
-    return MORE_IMAGES if count == NO_ROOM else FINE
-
-
 @compiled
 def _cell_of(i: int, points: NDArray[np.float64], rank: int, rules: Rules, work: Workspace) -> int:
     """Make the cell of atom ``i`` in the workspace and measure its faces."""
@@ -179,7 +167,7 @@ def _cell_of(i: int, points: NDArray[np.float64], rank: int, rules: Rules, work:
     copy_cell(work.start, work.cell)
     while True:
         if radius > work.images.grid[7] and rank > 0:
-            outcome = _list_images(points.shape[0], rank, radius, work)
+            outcome = list_images(work.images, points.shape[0], work.lattice, rank, radius)
             if outcome != FINE:
                 return outcome
         count = find_within(work.images, i, inner, radius, work.candidates)
