@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = Path(atomlens.__file__).parent
 COMPILED = {
     *("kernels", "layer_kernels", "node_kernels", "geometry_kernels", "blocks", "assembly"),
-    *("row_kernels", "gated_kernels", "attended_kernels", "changed_kernels"),
+    *("row_kernels", "gated_kernels", "attended_kernels", "changed_kernels", "loops"),
 }
 """Modules of compiled loops: numba reads their source, so nothing may wrap their functions."""
 

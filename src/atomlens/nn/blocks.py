@@ -8,9 +8,8 @@ oneDNN reaches 260 and MKL 110. The block has to be that of the processor: four 
 in the sixteen registers of AVX2 take twice the time.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -19,7 +18,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from atomlens.machine import kept
+from atomlens.nn.loops import loop
 
 
 @cache
@@ -215,10 +214,9 @@ _rows_of_a_block, _one_row = _block(ROWS, _PARTS), _block(1, _PARTS)
 _rows_of_a_wide_block, _one_wide_row = _block(ROWS, _PARTS + 1), _block(1, _PARTS + 1)
 _pairs_of_a_block, _one_pair = _pair_block(ROWS, _PARTS), _pair_block(1, _PARTS)
 _pairs_of_a_wide_block, _one_wide_pair = _pair_block(ROWS, _PARTS + 1), _pair_block(1, _PARTS + 1)
-_compiled: Callable[..., Callable[[Any], Any]] = partial(kept, nogil=True, error_model="numpy")
 
 
-@_compiled()
+@loop()
 def packed(weight: Any, turned: bool, out: Any) -> None:
     """Lay out a weight (n_out, n_in) for `rows_times`: (n_out / COLUMNS, n_in, COLUMNS).
 
@@ -234,7 +232,7 @@ def packed(weight: Any, turned: bool, out: Any) -> None:
                     out[panel, k, column] = weight[first + column, k]
 
 
-@_compiled()
+@loop()
 def rows_times(rows: Any, weight: Any, begin: Any, out: Any) -> None:
     """out = begin + rows @ weight.T, with a weight laid out by `packed`.
 
@@ -274,7 +272,7 @@ def rows_times(rows: Any, weight: Any, begin: Any, out: Any) -> None:
                 )  # fmt: skip
 
 
-@_compiled()
+@loop()
 def pair_rows(
     edges: Any,
     weight: Any,
@@ -330,7 +328,7 @@ def pair_rows(
                 )  # fmt: skip
 
 
-@_compiled()
+@loop()
 def add_outer(left: Any, right: Any, out: Any) -> None:
     """Add left.T @ right to ``out``; columns of ``left`` are a multiple of `ROWS`.
 
@@ -356,7 +354,7 @@ def add_outer(left: Any, right: Any, out: Any) -> None:
             _rows_of_a_block(left, r, 1, n_left, right, c, apart, out, at, n_out, out, at, n_out, n)
 
 
-@_compiled()
+@loop()
 def tile_behind(offsets: Any, start: int, last_node: int, most: int) -> int:
     """Return the node behind a tile that begins at one; a node with many edges is one alone."""
     stop = start + 1
@@ -365,7 +363,7 @@ def tile_behind(offsets: Any, start: int, last_node: int, most: int) -> int:
     return stop
 
 
-@_compiled()
+@loop()
 def most_edges(offsets: Any, first_node: int, last_node: int, most: int) -> int:
     """Return the edges of the node with the most of them, at least ``most``."""
     for node in range(first_node, last_node):

@@ -20,7 +20,6 @@ from atomlens.predictor.reading import reading_for
 from atomlens.predictor.samples import PARTS, UNKNOWN, find_part
 from atomlens.predictor.trained import TrainedModel
 from atomlens.printing import few
-from atomlens.settings import by_option
 from atomlens.targets import Target, target_places, value_slices
 from atomlens.units import same_unit
 
@@ -37,15 +36,14 @@ class Evaluated(NamedTuple):
     """What must be known to judge the figures; a sentence each."""
 
 
-@by_option()
 def evaluated_data(
     model: TrainedModel,
     source: Any,
     *,
-    targets: Sequence[str] = (),
-    part: str = "all",
-    limit: int | None = None,
-    options: Mapping[str, Any] | None = None,
+    targets: Sequence[str],
+    part: str,
+    limit: int | None,
+    options: Mapping[str, Any],
     strict: bool = False,
 ) -> Evaluated:
     """Return the samples to predict: read as the training data were, the part of them, the limit.
@@ -53,9 +51,9 @@ def evaluated_data(
     Args:
         model: That is judged.
         source: Anything that `load_dataset` takes.
-        targets: Which of the model's; by default those that the data have values of.
+        targets: Which of the model's; none: those that the data have values of.
         part: Of the model's own training, or ``all``.
-        limit: At most so many.
+        limit: At most so many; None: all.
         options: For `load_dataset`; they go before those of the training.
         strict: A sample that is read with a warning is a failure.
 
@@ -70,7 +68,7 @@ def evaluated_data(
     if isinstance(source, Iterator):
         source = list(source)
     has_part = part != "all"
-    reading = reading_for(model, source, options or {}, strictly=has_part)
+    reading = reading_for(model, source, options, strictly=has_part)
     wanted = tuple(targets) or tuple(t.name for t in model.targets)
     if isinstance(source, Dataset) and not options:
         source = _called_as_learned(model, source)

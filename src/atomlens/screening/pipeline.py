@@ -235,10 +235,10 @@ def run_screening(
     asked: ScreenSettings,
     folder: Path,
     *,
-    n_workers: int = 0,
-    ray: str | None = None,
-    resume: bool = False,
-    progress: Progress | None = None,
+    n_workers: int,
+    ray: str | None,
+    resume: bool,
+    progress: Progress | None,
 ) -> ScreenResult:
     """Begin a screening or go on with it; see `screen`.
 

@@ -120,13 +120,13 @@ def start_server(
 
 
 def serve(
-    models: Sequence[str] = (),
+    models: Sequence[str],
     *,
-    reading: ReadingOptions = AS_IT_IS,
-    port: int = 0,
-    browser: bool = True,
-    debug: bool = False,
-    tell: Callable[[str], None] = print,
+    reading: ReadingOptions,
+    port: int,
+    browser: bool,
+    debug: bool,
+    tell: Callable[[str], None],
 ) -> None:
     """Run the application until it is interrupted; see `start_server`.
 

@@ -6,17 +6,15 @@ See `row_kernels` for the plan.
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.models.cgcnn.kernels import falling
 from atomlens.models.cgcnn.row_kernels import (
     APART,
     EDGES_OF_A_TILE,
     WIDER,
-    Floats,
-    Ints,
     compiled,
     pair_backward,
 )
 from atomlens.nn.blocks import most_edges, tile_behind
+from atomlens.nn.loops import Floats, Ints, falling
 
 
 @compiled

@@ -10,12 +10,11 @@ from atomlens.models.cgcnn.row_kernels import (
     APART,
     EDGES_OF_A_TILE,
     WIDER,
-    Floats,
-    Ints,
     compiled,
     pair_backward,
 )
 from atomlens.nn.blocks import most_edges, tile_behind
+from atomlens.nn.loops import Floats, Ints
 
 
 @compiled

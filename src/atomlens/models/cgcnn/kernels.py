@@ -5,49 +5,23 @@ layer. Here they are read once and go into the sum of their atom at once. Withou
 `atomlens.models.cgcnn.layers` says when.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.machine import kept
-
-_Floats = NDArray[np.float32]
-_compiled: Callable[..., Callable[[Any], Any]] = partial(
-    kept, nogil=True, error_model="numpy", fastmath={"contract"}
-)
+from atomlens.nn.loops import Floats, falling, loop
 
 
-@_compiled(inline="never")
-def falling(x: Any) -> Any:
-    """Return exp(-x) for x >= 0 to about 1e-7, in a form that becomes vector code."""
-    x = -min(x, np.float32(87.0))
-    n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-    r = x - n * np.float32(0.693359375)
-    r = r - n * np.float32(-2.12194440e-4)
-    p = np.float32(1.9875691500e-4)
-    p = p * r + np.float32(1.3981999507e-3)
-    p = p * r + np.float32(8.3334519073e-3)
-    p = p * r + np.float32(4.1665795894e-2)
-    p = p * r + np.float32(1.6666665459e-1)
-    p = p * r + np.float32(5.0000001201e-1)
-    p = p * r * r + r + np.float32(1.0)
-    return p * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
-
-
-@_compiled()
+@loop(fastmath={"contract"})
 def gated_sums(
-    at_target: _Floats,
-    at_source: _Floats,
-    geometry: _Floats,
+    at_target: Floats,
+    at_source: Floats,
+    geometry: Floats,
     source: NDArray[np.int64],
     offsets: NDArray[np.int64],
-    presence: _Floats,
+    presence: Floats,
     first_node: int,
     last_node: int,
-    sums: _Floats,
+    sums: Floats,
 ) -> None:
     """sums_i = Σ_j sigmoid(gate_ij) softplus(core_ij); (gate, core) = target_i + source_j + e_ij.
 

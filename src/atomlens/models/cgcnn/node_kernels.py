@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from atomlens.models.cgcnn.kernels import falling
-from atomlens.models.cgcnn.row_kernels import APART, Floats, compiled
+from atomlens.models.cgcnn.row_kernels import APART, compiled
+from atomlens.nn.loops import Floats, falling
 
 
 @compiled

@@ -14,15 +14,11 @@ code. Exponentials have loops of their own: of a long chain of steps the process
 at a time to work on two of them.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from atomlens.machine import kept
-from atomlens.models.cgcnn.kernels import falling
 from atomlens.nn.blocks import add_outer, pair_rows, rows_times
+from atomlens.nn.loops import REORDERED, Floats, Ints, falling, loop
 
 EDGES_OF_A_TILE = 48
 """With 128 numbers each they stay in the first-level cache."""
@@ -32,11 +28,7 @@ APART = 1_216
 """Numbers from one scratch row to the next, at least `recorded.WIDEST`. Cache lines have 16 of them
 and their places return after 64 lines: with 76 lines from row to row, rows of 64 or 192 numbers
 take turns in all places."""
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-compiled: Callable[[Any], Any] = kept(
-    nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"}
-)
+compiled = loop(fastmath=REORDERED)
 
 
 @compiled

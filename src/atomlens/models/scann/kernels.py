@@ -9,65 +9,25 @@ that threads work on separate graphs.
 Numba compiles at first use and keeps the result on disk.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from atomlens.machine import kept
+from atomlens.nn.loops import REORDERED, Floats, Ints, exp, loop
 
-_Floats = NDArray[np.float32]
-_Ints = NDArray[np.int64]
-_REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 _NOTHING = np.float32(-60.0)
 """Scores so far below the largest get no attention at all, as those of edges that are taken away:
 what is left of an exponential there would make gradients subnormal, and products of such numbers
 take the processor many times as long. Attention of e⁻⁶⁰ is lost in the rounding of the others."""
 
 
-_compiled: Callable[..., Callable[[Any], Any]] = partial(kept, nogil=True, error_model="numpy")
-
-
-@intrinsic
-def _float_from_bits(typing_context: Any, bits: Any) -> Any:
-    """Reinterpret a 32-bit integer as a float32."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.int32), generate
-
-
-@_compiled(fastmath={"contract"}, inline="never")
-def _exp(x: Any) -> Any:
-    """Return exp(x) to about 1e-7, in a form that the compiler turns into vector code."""
-    x = min(max(x, np.float32(-87.0)), np.float32(88.0))
-    n = np.floor(x * np.float32(1.44269504) + np.float32(0.5))
-    r = x - n * np.float32(0.693359375)
-    r = r - n * np.float32(-2.12194440e-4)
-    p = np.float32(1.9875691500e-4)
-    p = p * r + np.float32(1.3981999507e-3)
-    p = p * r + np.float32(8.3334519073e-3)
-    p = p * r + np.float32(4.1665795894e-2)
-    p = p * r + np.float32(1.6666665459e-1)
-    p = p * r + np.float32(5.0000001201e-1)
-    p = p * r * r + r + np.float32(1.0)
-    return p * _float_from_bits(np.int32((np.int32(n) + np.int32(127)) << np.int32(23)))
-
-
-@_compiled(fastmath=_REASSOCIATE)
+@loop(fastmath=REORDERED)
 def edge_update_forward(
-    inputs: tuple[_Floats, ...],
-    ends: tuple[_Ints, _Ints],
+    inputs: tuple[Floats, ...],
+    ends: tuple[Ints, Ints],
     eps: float,
     first_edge: int,
     last_edge: int,
-    results: tuple[_Floats, ...],
+    results: tuple[Floats, ...],
 ) -> None:
     """updated = LayerNorm(g + SiLU(mixed + at_target_i + at_source_j)); message = c_j updated.
 
@@ -92,7 +52,7 @@ def edge_update_forward(
         j, i = source[e], target[e]
         for f in range(width):
             m = mixed[e, f] + at_target[i, f] + at_source[j, f]
-            row[f] = geometry[e, f] + m / (one + _exp(-m))
+            row[f] = geometry[e, f] + m / (one + exp(-m))
         total = np.float32(0.0)
         for f in range(width):
             total += row[f]
@@ -109,14 +69,14 @@ def edge_update_forward(
         inverse[e] = spread
 
 
-@_compiled(fastmath=_REASSOCIATE)
+@loop(fastmath=REORDERED)
 def edge_update_backward(
-    inputs: tuple[_Floats, ...],
-    ends: tuple[_Ints, _Ints],
-    saved: tuple[_Floats, ...],
+    inputs: tuple[Floats, ...],
+    ends: tuple[Ints, Ints],
+    saved: tuple[Floats, ...],
     first_edge: int,
     last_edge: int,
-    results: tuple[_Floats, ...],
+    results: tuple[Floats, ...],
 ) -> None:
     """Gradients of `edge_update_forward`.
 
@@ -138,7 +98,7 @@ def edge_update_backward(
         center, spread = mean[e], inverse[e]
         for f in range(width):
             m = mixed[e, f] + at_target[i, f] + at_source[j, f]
-            gate = one / (one + _exp(-m))
+            gate = one / (one + exp(-m))
             slope[f] = gate * (one + m * (one - gate))
             normed[f] = (geometry[e, f] + m * gate - center) * spread
         sum_d = np.float32(0.0)
@@ -164,17 +124,17 @@ def edge_update_backward(
             d_at_source[j, f] += d_m
 
 
-@_compiled(fastmath=_REASSOCIATE)
+@loop(fastmath=REORDERED)
 def attention_forward(
-    query: _Floats,
-    key: _Floats,
-    offsets: _Ints,
-    mask: _Floats,
-    bias: _Floats,
+    query: Floats,
+    key: Floats,
+    offsets: Ints,
+    mask: Floats,
+    bias: Floats,
     first_node: int,
     last_node: int,
-    context: _Floats,
-    attention: _Floats,
+    context: Floats,
+    attention: Floats,
 ) -> None:
     """Softmax attention of each node over its own edges.
 
@@ -208,7 +168,7 @@ def attention_forward(
         for e in range(begin, end):
             for h in range(n_heads):
                 below = attention[e, h] - largest[h]
-                weight = _exp(below) if below > _NOTHING else np.float32(0.0)
+                weight = exp(below) if below > _NOTHING else np.float32(0.0)
                 attention[e, h] = weight
                 total[h] += weight
         for e in range(begin, end):
@@ -221,19 +181,19 @@ def attention_forward(
                     context[i, h, f] += weight * key[e, h, f]
 
 
-@_compiled(fastmath=_REASSOCIATE)
+@loop(fastmath=REORDERED)
 def attention_backward(
-    query: _Floats,
-    key: _Floats,
-    offsets: _Ints,
-    mask: _Floats,
-    attention: _Floats,
-    d_context: _Floats,
-    d_attention: _Floats,
+    query: Floats,
+    key: Floats,
+    offsets: Ints,
+    mask: Floats,
+    attention: Floats,
+    d_context: Floats,
+    d_attention: Floats,
     first_node: int,
     last_node: int,
-    d_query: _Floats,
-    d_key: _Floats,
+    d_query: Floats,
+    d_key: Floats,
 ) -> None:
     """Gradients of `attention_forward`; ``d_attention`` is empty or the gradient on its output."""
     n_heads, width = query.shape[1:]
@@ -270,8 +230,8 @@ def attention_backward(
                     d_key[e, h, f] = weight * d_context[i, h, f] + d_score * query[i, h, f]
 
 
-@_compiled()
-def separable_nodes(source: _Ints, offsets: _Ints, allowed: NDArray[np.bool_]) -> None:
+@loop()
+def separable_nodes(source: Ints, offsets: Ints, allowed: NDArray[np.bool_]) -> None:
     """Mark every node boundary that no edge crosses, where work can be cut into pieces."""
     n_nodes = offsets.shape[0] - 1
     reach = np.int64(-1)

@@ -4,14 +4,8 @@ Some hundred edges at a time go through everything while they are near the proce
 included (`blocks`), there and back.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from atomlens.machine import kept
 from atomlens.models.scann.kernels import (
     attention_backward,
     attention_forward,
@@ -19,22 +13,19 @@ from atomlens.models.scann.kernels import (
     edge_update_forward,
 )
 from atomlens.nn.blocks import add_outer, most_edges, rows_times, tile_behind
-
-_Floats = NDArray[np.float32]
-_Ints = NDArray[np.int64]
-_compiled: Callable[..., Callable[[Any], Any]] = partial(kept, nogil=True, error_model="numpy")
+from atomlens.nn.loops import Floats, Ints, loop
 
 
-@_compiled()
+@loop()
 def edges_forward(
-    inputs: tuple[_Floats, ...],
-    weights: tuple[_Floats, ...],
-    ends: tuple[_Ints, _Ints, _Ints],
+    inputs: tuple[Floats, ...],
+    weights: tuple[Floats, ...],
+    ends: tuple[Ints, Ints, Ints],
     eps: float,
     first_node: int,
     last_node: int,
     n_edges: int,
-    results: tuple[_Floats, ...],
+    results: tuple[Floats, ...],
 ) -> None:
     """Update the edges of some targets and let these listen; see `kernels` for the arithmetic.
 
@@ -98,17 +89,17 @@ def edges_forward(
         start = stop
 
 
-@_compiled()
+@loop()
 def edges_backward(
-    inputs: tuple[_Floats, ...],
-    weights: tuple[_Floats, ...],
-    ends: tuple[_Ints, _Ints, _Ints],
+    inputs: tuple[Floats, ...],
+    weights: tuple[Floats, ...],
+    ends: tuple[Ints, Ints, Ints],
     first_node: int,
     last_node: int,
     n_edges: int,
-    saved: tuple[_Floats, ...],
-    gradients: tuple[_Floats, ...],
-    results: tuple[_Floats, ...],
+    saved: tuple[Floats, ...],
+    gradients: tuple[Floats, ...],
+    results: tuple[Floats, ...],
 ) -> None:
     """Gradients of `edges_forward`.
 

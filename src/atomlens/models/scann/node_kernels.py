@@ -4,40 +4,32 @@ Some rows at a time go through all products (`blocks`), norms and activations wh
 the processor, there and back.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from atomlens.machine import kept
-from atomlens.models.scann.kernels import _exp
 from atomlens.nn.blocks import add_outer, rows_times
+from atomlens.nn.loops import REORDERED, Floats, exp, loop
 
 ROWS_OF_A_TILE = 64
 
-_Floats = NDArray[np.float32]
-_compiled: Callable[..., Callable[[Any], Any]] = partial(kept, nogil=True, error_model="numpy")
-_REASSOCIATE = {"reassoc", "contract", "nsz", "arcp"}
 
-
-@_compiled(fastmath=_REASSOCIATE)
-def _add_rows(rows: _Floats, sums: _Floats) -> None:
+@loop(fastmath=REORDERED)
+def _add_rows(rows: Floats, sums: Floats) -> None:
     """Add all rows to one."""
     for r in range(rows.shape[0]):
         for f in range(rows.shape[1]):
             sums[f] += rows[r, f]
 
 
-@_compiled()
+@loop()
 def linear_forward(
-    rows: _Floats,
-    weights: tuple[_Floats, ...],
-    biases: tuple[_Floats, ...],
+    rows: Floats,
+    weights: tuple[Floats, ...],
+    biases: tuple[Floats, ...],
     first: int,
     last: int,
-    results: tuple[_Floats, ...],
+    results: tuple[Floats, ...],
 ) -> None:
     """Multiply rows with several weights, laid out by `blocks.packed`; biases are (1, n_out)."""
     for start in range(first, last, ROWS_OF_A_TILE):
@@ -46,14 +38,14 @@ def linear_forward(
             rows_times(rows[own], weights[i], biases[i], results[i][own])
 
 
-@_compiled()
+@loop()
 def linear_backward(
-    rows: _Floats,
-    weights: tuple[_Floats, ...],
-    gradients: tuple[_Floats, ...],
-    d_rows: _Floats,
-    d_weights: tuple[_Floats, ...],
-    d_biases: tuple[_Floats, ...],
+    rows: Floats,
+    weights: tuple[Floats, ...],
+    gradients: tuple[Floats, ...],
+    d_rows: Floats,
+    d_weights: tuple[Floats, ...],
+    d_biases: tuple[Floats, ...],
 ) -> None:
     """Gradients of `linear_forward`, with transposed weights laid out.
 
@@ -76,8 +68,8 @@ def linear_backward(
                 _add_rows(gradients[i][own], d_biases[i])
 
 
-@_compiled(fastmath=_REASSOCIATE)
-def _normalize(row: _Floats, eps: float, normed: _Floats) -> Any:
+@loop(fastmath=REORDERED)
+def _normalize(row: Floats, eps: float, normed: Floats) -> Any:
     """Fill (row - mean) / σ; return 1/σ."""
     width = row.shape[0]
     total = np.float32(0.0)
@@ -93,15 +85,15 @@ def _normalize(row: _Floats, eps: float, normed: _Floats) -> Any:
     return spread
 
 
-@_compiled(fastmath=_REASSOCIATE)
+@loop(fastmath=REORDERED)
 def _normalize_back(
-    gradient: _Floats,
-    normed: _Floats,
+    gradient: Floats,
+    normed: Floats,
     spread: Any,
-    scale: _Floats,
-    d_row: _Floats,
-    d_scale: _Floats,
-    d_shift: _Floats,
+    scale: Floats,
+    d_row: Floats,
+    d_scale: Floats,
+    d_shift: Floats,
 ) -> None:
     """Gradient of a layer norm on its row; those on scale and shift are added to."""
     width = normed.shape[0]
@@ -118,15 +110,15 @@ def _normalize_back(
         d_row[f] = (gradient[f] * scale[f] - sum_d - normed[f] * sum_dn) * spread
 
 
-@_compiled(fastmath=_REASSOCIATE)
+@loop(fastmath=REORDERED)
 def after_forward(
-    inputs: tuple[_Floats, ...],
-    weights: tuple[_Floats, ...],
-    vectors: tuple[_Floats, ...],
+    inputs: tuple[Floats, ...],
+    weights: tuple[Floats, ...],
+    vectors: tuple[Floats, ...],
     eps: float,
     first: int,
     last: int,
-    results: tuple[_Floats, ...],
+    results: tuple[Floats, ...],
 ) -> None:
     """a = LayerNorm(context + query); out = LayerNorm(a + keep (W₂ SiLU(W₁ a + b₁) + b₂)).
 
@@ -165,7 +157,7 @@ def after_forward(
         for r in range(n):
             for f in range(width):
                 h = hidden[start + r, f]
-                active[r, f] = h / (one + _exp(-h))
+                active[r, f] = h / (one + exp(-h))
         rows_times(active, outer, outer_begins, more)
         for r in range(n):
             at = start + r
@@ -179,16 +171,16 @@ def after_forward(
                 out[at, f] = last_normed[at, f] * last_scale[f] + last_shift[f]
 
 
-@_compiled(fastmath=_REASSOCIATE)
+@loop(fastmath=REORDERED)
 def after_backward(
-    keep: _Floats,
-    weights: tuple[_Floats, ...],
-    vectors: tuple[_Floats, ...],
-    saved: tuple[_Floats, ...],
-    gradient: _Floats,
-    d_rows: _Floats,
-    d_weights: tuple[_Floats, ...],
-    d_vectors: tuple[_Floats, ...],
+    keep: Floats,
+    weights: tuple[Floats, ...],
+    vectors: tuple[Floats, ...],
+    saved: tuple[Floats, ...],
+    gradient: Floats,
+    d_rows: Floats,
+    d_weights: tuple[Floats, ...],
+    d_vectors: tuple[Floats, ...],
 ) -> None:
     """Gradients of `after_forward`.
 
@@ -226,7 +218,7 @@ def after_backward(
             at = start + r
             for f in range(width):
                 h = hidden[at, f]
-                gate = one / (one + _exp(-h))
+                gate = one / (one + exp(-h))
                 active[r, f] = h * gate
                 d_hidden[r, f] *= gate * (one + h * (one - gate))
             for f in range(width):
@@ -242,8 +234,8 @@ def after_backward(
             _add_rows(d_hidden, d_inner_bias)
 
 
-@_compiled()
-def drop(seed: int, share: float, out: _Floats) -> None:
+@loop()
+def drop(seed: int, share: float, out: Floats) -> None:
     """Fill with 0 for a share of the numbers, by chance, and with 1 / (1 - share) for the others.
 
     Each place is mixed with the seed by itself (C. Wellons' hash prospector, "lowbias32"), in
