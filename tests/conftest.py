@@ -82,6 +82,19 @@ def fixtures_dir() -> Path:
 
 
 @pytest.fixture
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty working folder, and a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings draw nothing, which takes longer than they; `test_training_outputs` looks at it."""
+    monkeypatch.setattr("atomlens.training.pipeline.draw", lambda *_: True)
+
+
+@pytest.fixture
 def deposit_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DepositServer]:
     """A mirror of the public deposits on this machine, and an empty cache folder."""
     server = DepositServer()

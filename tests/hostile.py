@@ -184,7 +184,7 @@ def _change_word(data: bytes, rng: random.Random) -> bytes:
     return b"".join(words)
 
 
-def _lose_lines(data: bytes, rng: random.Random) -> bytes:
+def lose_lines(data: bytes, rng: random.Random) -> bytes:
     lines = data.split(b"\n")
     for _ in range(rng.choice((1, 2, 5))):
         if lines:
@@ -260,7 +260,7 @@ _ACCIDENTS = (
     _insert,
     _change_word,
     _change_word,
-    _lose_lines,
+    lose_lines,
     _repeat_lines,
     _swap,
     _stretch,

@@ -1,5 +1,9 @@
 """Small models of every kind, for tests over the table of models."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
@@ -33,3 +37,9 @@ def small_model(name: str, **settings: object) -> PropertyModel:
     if isinstance(getattr(config, "n_hidden", None), tuple):
         small["n_hidden"] = (16, 16, 16, 16)
     return made_ready(make_model(name, **{**small, **settings}))
+
+
+def settings_of(folder: Path) -> dict[str, Any]:
+    """What a trained model's folder says of itself."""
+    content: dict[str, Any] = json.loads((folder / "settings.json").read_text())
+    return content

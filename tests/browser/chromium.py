@@ -177,6 +177,15 @@ class Chromium:
             raise RuntimeError(reply["exceptionDetails"]["exception"].get("description"))
         return reply["result"].get("value")
 
+    def centre(self, selector: str) -> tuple[float, float]:
+        """Scroll to an element and return where its middle is."""
+        box = self.run(
+            f"(() => {{ const n = document.querySelector({json.dumps(selector)}); "
+            "n.scrollIntoView({block: 'center'}); const b = n.getBoundingClientRect(); "
+            "return [b.left + b.width / 2, b.top + b.height / 2]; })()"
+        )
+        return box[0], box[1]
+
     def move(self, x: float, y: float) -> None:
         """Move the mouse."""
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)

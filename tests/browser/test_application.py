@@ -46,17 +46,8 @@ def text(page: Chromium, selector: str) -> str:
     return page.run(f"document.querySelector({json.dumps(selector)}).innerText")
 
 
-def centre(page: Chromium, selector: str) -> tuple[float, float]:
-    box = page.run(
-        f"(() => {{ const n = document.querySelector({json.dumps(selector)}); "
-        "n.scrollIntoView({block: 'center'}); const b = n.getBoundingClientRect(); "
-        "return [b.left + b.width / 2, b.top + b.height / 2]; })()"
-    )
-    return box[0], box[1]
-
-
 def click(page: Chromium, selector: str) -> None:
-    page.click(*centre(page, selector))
+    page.click(*page.centre(selector))
 
 
 def place(page: Chromium, atom: int) -> tuple[float, float]:

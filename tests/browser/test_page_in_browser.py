@@ -40,15 +40,6 @@ def rows(browser: Chromium, state: str = "") -> list[int]:
     )
 
 
-def centre(browser: Chromium, selector: str) -> tuple[float, float]:
-    box = browser.run(
-        f"(() => {{ const n = document.querySelector({json.dumps(selector)}); "
-        "n.scrollIntoView({block: 'center'}); const b = n.getBoundingClientRect(); "
-        "return [b.left + b.width / 2, b.top + b.height / 2]; })()"
-    )
-    return box[0], box[1]
-
-
 def test_the_page_opens_from_a_file_and_asks_for_nothing(
     browser: Chromium, methanol_page: Path
 ) -> None:
@@ -142,7 +133,7 @@ def test_pointing_at_an_atom_lights_its_row_and_the_other_way_round(
     browser.open(methanol_page)
     browser.move(*place(browser, 1))
     assert rows(browser, ".hot") == [1]
-    browser.move(*centre(browser, "tr[data-atom='0']"))
+    browser.move(*browser.centre("tr[data-atom='0']"))
     assert browser.run("atomlens.stage.hot") == 0
 
 
@@ -187,9 +178,9 @@ def test_what_raises_and_lowers_the_value_stands_by_size_and_adds_up_above_the_t
 def test_the_table_sorts_by_any_column(browser: Chromium, methanol_page: Path) -> None:
     browser.open(methanol_page)
     assert rows(browser) == [5, 4, 3, 2, 1, 0]
-    browser.click(*centre(browser, "th[data-key='index'] button"))
+    browser.click(*browser.centre("th[data-key='index'] button"))
     assert rows(browser) == [0, 1, 2, 3, 4, 5]
-    browser.click(*centre(browser, "th[data-key='z'] button"))
+    browser.click(*browser.centre("th[data-key='z'] button"))
     z = molecule("CH3OH").positions[:, 2]
     assert z[rows(browser)] == pytest.approx(np.sort(z))
     assert browser.run("document.querySelector('th[data-key=z]').ariaSort") == "ascending"
@@ -223,7 +214,7 @@ def test_colours_around_the_even_share_are_shown_everywhere(
 ) -> None:
     browser.open(methanol_page)
     first = browser.run("document.querySelector('tr[data-atom=\"0\"] i').style.background")
-    browser.click(*centre(browser, "[data-colours='baseline']"))
+    browser.click(*browser.centre("[data-colours='baseline']"))
     assert shown(browser)["mode"] == "baseline"
     now = browser.run("document.querySelector('tr[data-atom=\"0\"] i').style.background")
     assert now != first
@@ -355,7 +346,7 @@ def test_dark_mode_is_dark_and_its_text_light(browser: Chromium, methanol_page: 
 
 def test_a_tap_chooses_an_atom(browser: Chromium, methanol_page: Path) -> None:
     browser.open(methanol_page, width=390, height=844, touch=True)
-    centre(browser, "#stage")
+    browser.centre("#stage")
     x, y = place(browser, 1)
     browser.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
     browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
@@ -502,7 +493,7 @@ def test_plots_of_the_demo_are_dark_in_the_dark(browser: Chromium, tmp_path: Pat
 
     def corner(dark: bool) -> float:
         browser.open(page, width=900, height=900, dark=dark)
-        x, y = centre(browser, ".figures img")
+        x, y = browser.centre(".figures img")
         picture = image.imread(io.BytesIO(browser.screenshot(tmp_path / "s.png").read_bytes()))
         box = browser.run(
             "(() => { const b = document.querySelector('.figures img').getBoundingClientRect();"
@@ -521,7 +512,7 @@ def test_a_molecule_is_shown_on_paper_with_its_groups(browser: Chromium, tmp_pat
     scores[2], scores[3] = -0.4, 0.2
     structure = explained(atoms, scores=scores, scores_std=None, baseline=0.0, score_unit="eV")
     browser.open(write_page([structure], tmp_path / "page.html"))
-    browser.click(*centre(browser, "[data-draw='2d']"))
+    browser.click(*browser.centre("[data-draw='2d']"))
     assert shown(browser)["renderer"] == "drawing"
     discs = browser.run(
         "[...document.querySelectorAll('.disc')].map((d) => d.getAttribute('fill'))"
@@ -532,10 +523,10 @@ def test_a_molecule_is_shown_on_paper_with_its_groups(browser: Chromium, tmp_pat
     browser.run(f"{first}.focus()")
     lit = "[...document.querySelectorAll('.spot.hot')].map((s) => Number(s.dataset.atom))"
     assert browser.run(lit) == [2]
-    browser.click(*centre(browser, ".spot[data-atom='3']"))
+    browser.click(*browser.centre(".spot[data-atom='3']"))
     assert shown(browser)["chosen"] == "3"
     assert rows(browser, ".chosen") == [3]
-    browser.click(*centre(browser, "[data-draw='3d']"))
+    browser.click(*browser.centre("[data-draw='3d']"))
     assert shown(browser)["renderer"] == "webgl"
     assert browser.complaints == []
 

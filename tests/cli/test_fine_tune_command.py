@@ -1,13 +1,12 @@
 """``atomlens train --from``: a trained model is trained further, as typed."""
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from atomlens.cli import main
+from model_makers import settings_of
 
 SMILES = ["C", "CC", "CCC", "CCCC", "S", "CS", "O", "CO", "CCO", "CCCO", "N", "CN"]
 
@@ -27,11 +26,6 @@ def _tune(table: Path, source: Path, out: Path, *arguments: object) -> int:
     return main([*map(str, fixed), *split, *map(str, arguments)])
 
 
-def _settings(out: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((out / "settings.json").read_text())
-    return content
-
-
 def test_a_trained_model_is_trained_further_and_it_is_said_what_is_fresh(
     table: Path, model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -40,7 +34,7 @@ def test_a_trained_model_is_trained_further_and_it_is_said_what_is_fresh(
     shown = capsys.readouterr()
     assert "has not learned S, which get" in shown.err
     assert "The first layer and everything before it are frozen" in shown.err
-    before, after = _settings(model_folder), _settings(out)
+    before, after = settings_of(model_folder), settings_of(out)
     assert after["model"]["config"] == {**before["model"]["config"], "dropout": 0.0}
     assert after["training"]["started_from"]["weights_sha256"] == before["weights_sha256"]
     assert main(["predict", str(out), "CCS"]) == 0
@@ -85,7 +79,7 @@ def test_a_config_file_can_name_the_model(table: Path, model_folder: Path, tmp_p
     )
     arguments = ["train", table, "--config", config, "--out", out, "--split", "random:.5/.25/.25"]
     assert main(list(map(str, arguments))) == 0
-    notes = _settings(out)["training"]["started_from"]["notes"]
+    notes = settings_of(out)["training"]["started_from"]["notes"]
     assert "The output layer is fresh, as asked for." in notes
 
 

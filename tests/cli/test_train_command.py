@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from atomlens.cli import main
+from model_makers import settings_of
 
 SMILES = ["C", "CC", "CCC", "CCCC", "CCCCC", "O", "CO", "CCO", "CCCO", "CCCCO", "N", "CN"]
 TINY = ["--set", "model.n_layers=1", "--set", "model.n_features=16", "--set", "model.n_heads=2"]
@@ -25,11 +26,6 @@ def _train(table: Path, out: Path, *arguments: object) -> int:
     return main([*map(str, fixed), *map(str, arguments)])
 
 
-def _settings(out: Path) -> dict[str, object]:
-    content: dict[str, object] = json.loads((out / "settings.json").read_text())
-    return content
-
-
 def test_a_table_becomes_a_model_folder(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -38,7 +34,7 @@ def test_a_table_becomes_a_model_folder(
     assert {"settings.json", "model.safetensors", "metrics.json", "split.json", "README.md"} <= {
         p.name for p in out.iterdir()
     }
-    settings = _settings(out)
+    settings = settings_of(out)
     assert settings["model"]["config"]["n_layers"] == 1
     assert settings["training"]["settings"]["epochs"] == 2
     shown = capsys.readouterr()
@@ -61,7 +57,7 @@ def test_options_win_over_set_and_set_over_the_config_file(table: Path, tmp_path
         "--split", "random:.5/.25/.25",
     )  # fmt: skip
     assert code == 0
-    settings = _settings(out)
+    settings = settings_of(out)
     used = settings["training"]["settings"]
     assert (used["epochs"], used["batch_size"], used["seed"]) == (1, 4, 3)
     assert settings["model"]["config"]["n_layers"] == 1

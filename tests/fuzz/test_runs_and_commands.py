@@ -30,6 +30,8 @@ from atomlens.training.checkpoint import CHECKPOINT
 from clocks import set_ticking
 from hostile import altered, answered, as_json, damaged, seeds, undated
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SMALL: dict[str, Any] = {
     "model": "cgcnn",
     "epochs": 2,
@@ -71,11 +73,6 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
             train(Toy(n=40).load(), out=out, **SMALL)
     assert list(out.rglob(CHECKPOINT))
     return out
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atomlens.training.pipeline.draw", lambda *_: True)
 
 
 def test_damaged_states_of_trainings_go_on_or_give_a_sentence(

@@ -6,14 +6,9 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in an empty folder, with a cache of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path / "cache"))
 
 
 def _run(name: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -9,11 +9,7 @@ from ase.build import bulk
 import atomlens as al
 from atomlens.reports.tables import write_extxyz
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.mark.parametrize("method", ["contribution", "attention"])

@@ -21,6 +21,8 @@ from atomlens.errors import AtomlensError, Failure
 from small_cifs import CRYSTAL
 from view_makers import HOME, TOKEN, Asker
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 SMILES = ["C", "CC", "CCC", "CCO", "CO", "CN", "CCN", "C=C", "C#N", "CF", "CCF", "COC"]
 DISORDERED = CRYSTAL.format(c=5.64, occupancy=0.5)
 DOES = re.compile(
@@ -407,13 +409,6 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asker]:
     app, desk, _ = create_app(token=TOKEN)
     with TestClient(app, base_url=HOME, headers={"X-Atomlens-Token": TOKEN}) as client:
         yield Asker(client, desk)
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder, and no other cache."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ATOMLENS_CACHE", str(tmp_path / "cache"))
 
 
 def is_good(sentence: str, words: list[str]) -> None:

@@ -21,6 +21,8 @@ from atomlens.training.step import capacity_for, matmul_precision, mixes_rows, r
 from clocks import set_ticking
 from model_makers import small_model
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SETTINGS: dict[str, Any] = {
     "epochs": 3,
     "batch_size": 20,
@@ -30,11 +32,6 @@ SETTINGS: dict[str, Any] = {
     "model_settings": {"n_layers": 1, "n_features": 16, "n_heads": 2, "dropout": 0.0},
 }
 """48 training samples: 2 full steps and one of 8 an epoch."""
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atomlens.training.pipeline.draw", lambda *_: True)
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from atomlens.predictor import Predictor, load
 from atomlens.training import TrainingProgress, TrainingState, train
 from atomlens.training.member import MemberTraining
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SETTINGS: dict[str, Any] = {
     "epochs": 4,
     "batch_size": 16,
@@ -27,12 +29,6 @@ SETTINGS: dict[str, Any] = {
     "model_settings": {"n_layers": 1, "n_features": 16, "n_heads": 2, "n_embedding": 8},
 }
 """48 training samples: 3 steps an epoch, 12 in all."""
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures take longer than the training; `test_training_outputs` looks at them."""
-    monkeypatch.setattr("atomlens.training.pipeline.draw", lambda *_: True)
 
 
 class Killed(BaseException):

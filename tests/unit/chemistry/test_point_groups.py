@@ -11,6 +11,7 @@ from atomlens.chemistry.orbits import find_orbits
 from atomlens.chemistry.point_groups import find_symmetry
 from atomlens.errors import StructureError
 from atomlens.structures.arrays import structure_of
+from structure_makers import smfe12
 
 KNOWN = {
     "CH3CHO": ("Cs", 2, [1, 1, 1, 1, 1, 2]),
@@ -26,14 +27,6 @@ KNOWN = {
     "HCN": ("C∞v", 1, [1, 1, 1]),
     "CO2": ("D∞h", 2, [1, 2]),
 }
-
-
-def smfe12() -> Atoms:
-    """The ThMn12 structure; iron on the sites 8f, 8i and 8j."""
-    sites = [(0, 0, 0), (0.25, 0.25, 0.25), (0.36, 0, 0), (0.28, 0.5, 0)]
-    return crystal(
-        ["Sm", "Fe", "Fe", "Fe"], sites, spacegroup=139, cellpar=[8.5, 8.5, 4.77, 90, 90, 90]
-    )
 
 
 def sizes(atoms: Atoms, tolerance: float = 0.05) -> list[int]:

@@ -11,12 +11,13 @@ from ase.db import connect
 from ase.io import write
 from pymatgen.core import Lattice, Structure
 from rdkit import Chem
-from rdkit.Chem import rdDepictor, rdDistGeom
+from rdkit.Chem import rdDepictor
 
 from atomlens.datasets import load_dataset
 from atomlens.errors import StructureError
 from atomlens.predictor.inputs.pieces import pieces_of
 from atomlens.structures import read, read_structures, to_atoms
+from structure_makers import mol_block
 
 SALT = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
 
@@ -88,12 +89,6 @@ def test_data_fields_of_an_sdf_are_in_info(tmp_path: Path) -> None:
     (tmp_path / "t.sdf").write_text(f"{block}> <homo>  (1)\n-7.5\n\n> <ID>\nx1\n\n$$$$\n")
     info = to_atoms(tmp_path / "t.sdf").info
     assert (info["homo"], info["ID"]) == (-7.5, "x1")
-
-
-def mol_block(smiles: str) -> str:
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    rdDistGeom.EmbedMolecule(mol, randomSeed=1)
-    return str(Chem.MolToMolBlock(mol))
 
 
 def test_a_mol_file_keeps_its_coordinates(tmp_path: Path) -> None:

@@ -13,12 +13,11 @@ from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 from ase.db import connect
 from ase.io import write
-from rdkit import Chem
-from rdkit.Chem import rdDistGeom
 
 from atomlens.errors import Failure
 from atomlens.structures import read_structures
-from hostile import undate_database
+from hostile import lose_lines, undate_database
+from structure_makers import mol_block
 
 N_CASES = int(os.environ.get("ATOMLENS_FUZZ_CASES", "200"))
 SUFFIXES = (".cif", ".xyz", ".extxyz", ".vasp", ".sdf", ".mol", ".db", ".json", ".txt", "")
@@ -73,12 +72,6 @@ Cl1 0.5 0.5 0.5 1.0
 """
 
 
-def mol_block(smiles: str) -> str:
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    rdDistGeom.EmbedMolecule(mol, randomSeed=1)
-    return str(Chem.MolToMolBlock(mol))
-
-
 def truncate(data: bytes, rng: random.Random) -> bytes:
     return data[: rng.randrange(len(data))]
 
@@ -88,14 +81,6 @@ def flip_bits(data: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.choice((1, 3, 30))):
         changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
     return bytes(changed)
-
-
-def delete_lines(data: bytes, rng: random.Random) -> bytes:
-    lines = data.split(b"\n")
-    for _ in range(rng.choice((1, 2, 5))):
-        if lines:
-            del lines[rng.randrange(len(lines))]
-    return b"\n".join(lines)
 
 
 def repeat_lines(data: bytes, rng: random.Random) -> bytes:
@@ -123,7 +108,7 @@ def nothing(data: bytes, rng: random.Random) -> bytes:
 DAMAGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
     truncate,
     flip_bits,
-    delete_lines,
+    lose_lines,
     repeat_lines,
     change_a_word,
     swap_pieces,

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
-from ase.spacegroup import crystal
 from scipy.stats import f_oneway
 
 from atomlens.chemistry.orbits import Orbits, find_orbits
@@ -14,6 +13,7 @@ from atomlens.studies import STUDIES, StudyInput
 from atomlens.studies.orbits.claims import all_claims, equator, recognised
 from atomlens.studies.orbits.numbers import OrbitNumbers, Symmetric
 from atomlens.studies.orbits.study import OrbitsSettings
+from structure_makers import smfe12
 from study_makers import dataset, make_predictor, trained_on_noise
 
 
@@ -21,13 +21,6 @@ def run(*atoms, targets=("homo",), **settings):
     models = tuple(make_predictor(t, seed=i) for i, t in enumerate(targets))
     study = STUDIES["orbits"](OrbitsSettings(**settings))
     return study.run(StudyInput(models=models, data=dataset(*atoms)))
-
-
-def smfe12() -> Atoms:
-    sites = [(0, 0, 0), (0.25, 0.25, 0.25), (0.36, 0, 0), (0.28, 0.5, 0)]
-    return crystal(
-        ["Sm", "Fe", "Fe", "Fe"], sites, spacegroup=139, cellpar=[8.5, 8.5, 4.77, 90, 90, 90]
-    )
 
 
 def barrel(n_ring: int, n_cap: int) -> Orbits:

@@ -18,17 +18,14 @@ from atomlens.targets import Target
 from atomlens.training import train
 from atomlens.training.transfer import Pretrained, about_sizes
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 NAMES = "CH4 NH3 H2O HCl CO2 N2 C2H6 C2H4 C2H2 CH3OH HCN H2CO CH3Cl H2O2 N2O C6H6".split()
 QUICK: dict[str, Any] = {
     "epochs": 1,
     "n_threads": 1,
     "model_settings": {"n_layers": 1, "n_features": 8, "n_hidden": 8},
 }
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atomlens.training.pipeline.draw", lambda *_: True)
 
 
 def molecules(values: Any, unit: str = "eV") -> Dataset:

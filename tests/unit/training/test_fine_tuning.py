@@ -20,15 +20,12 @@ from atomlens.training import TrainingProgress, TrainSettings, train
 from atomlens.training.member import MemberTraining
 from atomlens.training.transfer import train_mode
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SMALL: dict[str, Any] = {"n_layers": 2, "n_features": 16, "n_heads": 2, "n_embedding": 8}
 QUICK: dict[str, Any] = {"epochs": 1, "batch_size": 16, "n_threads": 1}
 STILL: dict[str, Any] = {**QUICK, "learning_rate": 1e-30, "min_learning_rate": 0.0}
 """A step of this size changes no number in 32 bits."""
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atomlens.training.pipeline.draw", lambda *_: True)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """What the command line says of data, models and answers, a Python caller hears as a warning."""
 
-import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +15,10 @@ from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.records import DEUTERIUM_NOTICE
 from atomlens.targets import Target
 from atomlens.training import TrainingProgress
+from hearing import heard
 
 ALKANES = ["C" * n for n in range(1, 25)]
 LENGTHS = np.arange(1.0, 25.0)
-
-
-def heard(call: Callable[[], object]) -> list[str]:
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        call()
-    assert {w.filename for w in found} <= {__file__}, "of the line that called"
-    return [str(w.message) for w in found]
 
 
 def of(said: list[str], words: str) -> str:
@@ -56,8 +47,6 @@ def test_what_training_finds_in_the_data_is_a_warning() -> None:
     said = heard(lambda: al.train(data, model="mean", split="random:.6/.2/.2", epochs=3))
     assert "4 of 4 samples of the test part" in of(said, "other geometries")
     assert of(said, "epochs is ignored")
-    half = heard(lambda: al.train(data, model="mean", split={}) and None) if False else []
-    assert not half
 
 
 def test_totals_are_told_under_any_name_and_unasked_ones_of_ase() -> None:

@@ -16,6 +16,8 @@ from atomlens.predictor import load
 from atomlens.selection import cross_validate
 from atomlens.training import TrainingProgress, train
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 QUICK: dict[str, Any] = {
     "epochs": 1,
     "n_threads": 1,
@@ -24,11 +26,6 @@ QUICK: dict[str, Any] = {
 NAMES = "CH4 NH3 H2O HCl CO2 N2 C2H6 C2H4 C2H2 CH3OH HCN H2CO CH3Cl H2O2 N2O C6H6".split()
 BEFORE = "have their structure in the pretraining too"
 TWICE = "have their structure in the training part too"
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atomlens.training.pipeline.draw", lambda *_: True)
 
 
 def samples(names: list[str], scale: float = 1.0) -> list[Sample]:

@@ -20,12 +20,9 @@ from atomlens.training.optimizer import make_optimizer
 from model_makers import small_model
 from table_makers import table_of_formulas
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SMALL: dict[str, Any] = {"n_layers": 1, "n_features": 8, "n_heads": 2, "n_embedding": 4}
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("atomlens.training.pipeline.draw", lambda *_: True)
 
 
 @pytest.fixture

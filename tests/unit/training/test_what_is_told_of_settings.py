@@ -1,7 +1,6 @@
 """What a Python caller hears of a fine-tuning and of its settings, and what may hear a training."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from atomlens.targets import Target
 from atomlens.training import TrainingProgress, TrainSettings
 from atomlens.training.idle import ignored_settings
 from atomlens.training.progress import TrainingBar, listener
+from hearing import heard
 
 TINY: dict[str, Any] = {"n_layers": 1, "n_features": 8, "n_heads": 1, "n_embedding": 4}
 QUICK: dict[str, Any] = {"epochs": 1, "batch_size": 16, "n_threads": 1, "split": "random:.6/.2/.2"}
@@ -34,14 +34,6 @@ def molecules(names: list[str], target: Target) -> Dataset:
     values = np.array([float(len(one)) for one in atoms])[:, None]
     structures = StructureArrays.from_atoms(atoms)
     return Dataset(name="own", structures=structures, targets=(target,), values=values)
-
-
-def heard(call: Callable[[], object]) -> list[str]:
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        call()
-    assert {w.filename for w in found} <= {__file__}, "of the line that called"
-    return [str(w.message) for w in found]
 
 
 def n_of(said: list[str], words: str) -> int:
