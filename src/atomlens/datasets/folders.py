@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from atomlens.boundary import net, read_text
 from atomlens.datasets.base import Dataset
-from atomlens.datasets.rows import assemble
+from atomlens.datasets.rows import SourceRows, assemble
 from atomlens.datasets.tables.columns import TargetOptions, target_columns
 from atomlens.datasets.tables.row_readers import RowReader, forms_of_files, structure_files
 from atomlens.datasets.tables.table import tell_shared_names
@@ -57,17 +57,14 @@ def load_id_prop(
     names = [row[0] for row in body]
     tell_shared_names(path, "id", names)
     reader = RowReader(_read, lambda row: (names[row], files.get(names[row], [])))
-    return assemble(
+    source = SourceRows(
         path=folder,
-        chosen=chosen,
-        read=lambda rows: reader.read(rows, forms),
         names=names,
-        limit=limit,
-        seed=seed,
-        forms=forms,
+        read=lambda rows: reader.read(rows, forms),
         source_of=lambda row: str(files[names[row]][0]),
         cells=columns,
     )
+    return assemble(source, chosen, limit=limit, seed=seed, forms=forms)
 
 
 def _header(first: list[str] | None, n: int, wanted: Sequence[str]) -> list[str]:

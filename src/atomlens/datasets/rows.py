@@ -2,8 +2,8 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,19 +78,16 @@ def dataset_of_table(
             warn(f"{path}: it holds no spectra, so what is said about their grid is ignored")
     chosen = chosen.with_gaps()
     chosen = replace(chosen, problems=chosen.problems | table.problems)
-    return assemble(
-        path,
-        chosen,
-        lambda rows: table.forms_of.read(rows, forms),
-        table.names,
-        table.parts,
-        table.folds,
-        limit=limit,
-        seed=seed,
-        forms=forms,
+    source = SourceRows(
+        path=path,
+        names=table.names,
+        read=lambda rows: table.forms_of.read(rows, forms),
         source_of=lambda row: str(table.forms_of.file_of(row) or path),
+        parts=table.parts,
+        folds=table.folds,
         cells=table.cells,
     )
+    return assemble(source, chosen, limit=limit, seed=seed, forms=forms)
 
 
 def load_inside(
@@ -144,49 +141,57 @@ def load_inside(
     options = with_energies(columns, wanted, options, str(path), unit)
     chosen = target_columns(columns, wanted, options, str(path)).with_gaps()
     parts = [atoms.info.get("split") for atoms in structures]
-    return assemble(
-        path,
-        chosen,
-        lambda rows: (
+    source = SourceRows(
+        path=path,
+        names=[name_of(atoms) for atoms in structures],
+        read=lambda rows: (
             Outcome(every[firsts[row] : [*firsts, len(every)][row + 1]], None) for row in rows
         ),
-        [name_of(atoms) for atoms in structures],
-        parts if any(part is not None for part in parts) else None,
-        limit=limit,
-        seed=seed,
-        failures=read.failures,
-        forms=forms,
         source_of=lambda row: str(structures[row].info.get("source", path)),
+        parts=parts if any(part is not None for part in parts) else None,
         cells={header: [_plain(one.info.get(header)) for one in structures] for header in headers},
+        failures=read.failures,
     )
+    return assemble(source, chosen, limit=limit, seed=seed, forms=forms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRows:
+    """The rows of a file or folder, whose structures are still to be read."""
+
+    path: Path
+    names: Sequence[str | None]
+    read: Callable[[Sequence[int]], Iterator[Outcome]]
+    """The structures of some rows, by their numbers"""
+    source_of: Callable[[int], str]
+    """The file that the structure of a row comes from"""
+    parts: Sequence[str | None] | None = None
+    folds: Sequence[str | None] | None = None
+    cells: Mapping[str, Sequence[Any]]
+    """All columns"""
+    failures: Sequence[Failure] = ()
+    """What could not be made a row of"""
 
 
 def assemble(
-    path: Path,
+    source: SourceRows,
     chosen: TargetColumns,
-    read: Callable[[Sequence[int]], Iterator[Outcome]],
-    names: Sequence[str | None],
-    parts: Sequence[str | None] | None = None,
-    folds: Sequence[str | None] | None = None,
     *,
     limit: int | None,
     seed: int,
-    failures: Iterable[Failure] = (),
-    forms: DisorderChoice = REFUSE,
-    source_of: Callable[[int], str],
-    cells: Mapping[str, Sequence[Any]] | None = None,
+    forms: DisorderChoice,
 ) -> Dataset:
     """Read the structures of the usable rows (of a random sample of them).
 
     A row of several forms (ordered models, conformers) gives a sample for each, of one name,
-    value and row number. ``forms`` is what ``read`` makes of them; what of it was about no row is
-    warned of; ``source_of`` tells the file that a row's structure comes from, ``cells`` are all
-    columns of the source.
+    value and row number. ``forms`` is what reading makes of them; what of it was about no row is
+    warned of.
 
     Raises:
         DatasetError: no row can be used.
     """
-    failed = [*failures, *_bad_rows(path, chosen, names)]
+    path, names = source.path, source.names
+    failed = [*source.failures, *_bad_rows(path, chosen, names)]
     empty = np.isnan(chosen.values).all(axis=1)
     without_value = tuple(
         _called(row, names[row])
@@ -201,7 +206,7 @@ def assemble(
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", DeprecationWarning)  # of other packages
         sample = [usable[i] for i in sample_rows(len(usable), limit, seed)]
-        for row, outcome in zip(sample, read(sample), strict=True):
+        for row, outcome in zip(sample, source.read(sample), strict=True):
             result = _forms(path, row, names[row], outcome, watched)
             if isinstance(result, Failure):
                 failed.append(result)
@@ -221,13 +226,13 @@ def assemble(
         targets=chosen.targets,
         values=chosen.values[rows],
         held=None if chosen.held is None else chosen.held[rows],
-        splits=_places(parts, rows, lambda word: part_name(word, path))
-        | _places(folds, rows, fold_key),
+        splits=_places(source.parts, rows, lambda word: part_name(word, path))
+        | _places(source.folds, rows, fold_key),
         failures=tuple(failed),
         without_value=without_value,
         row_numbers=np.array(rows, dtype=np.int64),
-        sources=tuple(map(source_of, rows)),
-        columns=OtherColumns.of(cells or {}, rows),
+        sources=tuple(map(source.source_of, rows)),
+        columns=OtherColumns.of(source.cells, rows),
     )
 
 

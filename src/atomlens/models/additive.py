@@ -17,7 +17,7 @@ from torch.nn import functional
 from atomlens.graphs import GraphBatch
 from atomlens.models.base import ConfigT, ModelOutput, PropertyModel
 from atomlens.models.consistency import Meaning, consistency_loss, mean_over_graphs
-from atomlens.nn.additive import Absence, AdditiveReadout, SelfStandingReadout
+from atomlens.nn.additive import Absence, Additive, AdditiveReadout, SelfStandingReadout
 from atomlens.nn.linear import glorot_linear
 from atomlens.nn.readout import lower_bound
 from atomlens.nn.segment import segment_sum
@@ -166,43 +166,24 @@ class AdditiveModel(PropertyModel[ConfigT]):
 
 
 def additive_output(
-    readout: AdditiveReadout | SelfStandingReadout,
+    read: Additive,
     noise: nn.Linear | None,
-    batch: GraphBatch,
     nodes: Float[Tensor, "n_nodes _"],
     local: list[Tensor],
     *,
-    amounts: Float[Tensor, " n_nodes"] | None = None,
-    keep: Float[Tensor, " n_nodes"] | None = None,
-    silent: Bool[Tensor, " n_nodes"] | None = None,
-    extensive: Bool[Tensor, " n_outputs"] | None = None,
-    base: Float[Tensor, "n_nodes n_outputs"] | None = None,
     bounds: Float[Tensor, " n_bounded"] | None = None,
     largest_log_scale: float | None = None,
 ) -> ModelOutput:
-    """Read out atoms as a sum of terms.
+    """Return what a model says whose terms have been read out.
 
     Args:
-        readout: The additive head.
+        read: What the additive head says.
         noise: Makes the logarithms of the noise of the pooled atoms, if they are asked for.
-        batch: The graphs.
         nodes: Features of the atoms after the last layer.
         local: Attention over neighbours, a tensor a layer.
-        amounts: How many atoms a node of a formula stands for.
-        keep: 0 for atoms that are not there, 1 for the others.
-        silent: Atoms that have no term of their own (self-standing readouts).
-        extensive: Which outputs are multiplied by the number of atoms (self-standing readouts).
-        base: A number an atom and output, whose mean over the atoms is added.
         bounds: Smallest possible value of each output; the terms add up to the value before it.
         largest_log_scale: To which the logarithms are cut on either side, if at all.
     """
-    index, counts = batch.graph_index, batch.node_counts
-    if isinstance(readout, SelfStandingReadout):
-        read = readout(
-            nodes, index, counts, keep=keep, silent=silent, extensive=extensive, base=base
-        )
-    else:
-        read = readout(nodes, index, counts, amounts=amounts, keep=keep, base=base)
     values = read.values
     if bounds is not None and bounds.numel():
         values = lower_bound(values, bounds.to(values.dtype))

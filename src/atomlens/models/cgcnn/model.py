@@ -236,8 +236,8 @@ class Cgcnn(AdditiveModel[CgcnnConfig]):
             if found.attention is not None:
                 local.append(found.attention)
         if self.readout is not None:
-            bounds = self.bounds
-            return additive_output(self.readout, self.noise, batch, nodes, local, bounds=bounds)
+            read = self.readout(nodes, batch.graph_index, batch.node_counts)
+            return additive_output(read, self.noise, nodes, local, bounds=self.bounds)
         scores = None
         if self.pooling is None:
             pooled, attention = mean_pooling(nodes, batch.graph_index, batch.node_counts)

@@ -177,14 +177,11 @@ class Finder(AdditiveModel[FinderConfig]):
                 )
                 pooled.append(vector)
         if self.readout is not None:
+            read = self.readout(
+                nodes, batch.graph_index, batch.node_counts, amounts=batch.node_weights
+            )
             return additive_output(
-                self.readout,
-                self.noise,
-                batch,
-                nodes,
-                local,
-                amounts=batch.node_weights,
-                largest_log_scale=_LARGEST_LOG_SCALE,
+                read, self.noise, nodes, local, largest_log_scale=_LARGEST_LOG_SCALE
             )
         out = self.output(pooled[-1] if self.tail is None else self.tail(pooled))
         values, log_scale = values_and_scale(out, predict_scale=self.config.predict_scale)

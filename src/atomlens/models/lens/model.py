@@ -288,18 +288,21 @@ class Lens(AdditiveModel[LensConfig]):
                 kept_edges,
             )
             local.append(attention)
-        formula = self.config.mode == "formula"
+        base = self.base(elements) if self.config.element_base else None
+        index, counts = batch.graph_index, batch.node_counts
+        if isinstance(self.readout, SelfStandingReadout):
+            silent = None if self.config.hydrogen_terms else batch.atomic_numbers == HYDROGEN
+            read = self.readout(
+                nodes, index, counts, extensive=self.extensive, keep=keep, silent=silent, base=base
+            )
+        else:
+            amounts = batch.node_weights if self.config.mode == "formula" else None
+            read = self.readout(nodes, index, counts, amounts=amounts, keep=keep, base=base)
         return additive_output(
-            self.readout,
+            read,
             self.noise,
-            batch,
             nodes,
             local,
-            amounts=batch.node_weights if formula else None,
-            keep=keep,
-            silent=None if self.config.hydrogen_terms else batch.atomic_numbers == HYDROGEN,
-            extensive=self.extensive,
-            base=self.base(elements) if self.config.element_base else None,
             bounds=self.bounds,
             largest_log_scale=LARGEST_LOG_SCALE,
         )

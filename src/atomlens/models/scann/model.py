@@ -178,8 +178,8 @@ class Scann(AdditiveModel[ScannConfig]):
                 nodes, attention = layer(nodes, messages, layout, bias)
             local.append(attention)
         if isinstance(self.readout, AdditiveReadout):
-            bounds = self.bounds
-            return additive_output(self.readout, self.noise, batch, nodes, local, bounds=bounds)
+            read = self.readout(nodes, batch.graph_index, batch.node_counts)
+            return additive_output(read, self.noise, nodes, local, bounds=self.bounds)
         pooled, attention, scores = self.readout(nodes, batch.graph_index, batch.node_counts)
         values, log_scale = self._predict(pooled)
         return ModelOutput(
