@@ -22,10 +22,10 @@ def in_notebook() -> bool:
 
 
 class ProgressBar:
-    """Called with (done, total), it shows how far the work is.
+    """Called with (done, total), or (done) where nobody knows the total, it shows how far work is.
 
     On a terminal and in a notebook a bar (of tqdm, if that is installed), elsewhere a line every
-    ten seconds and one at the end, so that logs stay short.
+    ten seconds and one at the total, so that logs stay short.
 
     Args:
         label: What is being done.
@@ -41,7 +41,7 @@ class ProgressBar:
         self._done = 0
         self._start = self._last = time.monotonic()
 
-    def __call__(self, done: int, total: int, note: str = "") -> None:
+    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
         """Show that ``done`` of ``total`` are done."""
         if done < self._done:
             self.close()
@@ -58,7 +58,7 @@ class ProgressBar:
         else:
             self._line(done, total, note)
         self._done = done
-        if done >= total:
+        if total is not None and done >= total:
             self.close()
 
     def write(self, text: str) -> None:
@@ -87,13 +87,14 @@ class ProgressBar:
         seen = in_notebook() or self.stream.isatty()
         return seen and find_spec("tqdm") is not None
 
-    def _line(self, done: int, total: int, note: str) -> None:
+    def _line(self, done: int, total: int | None, note: str) -> None:
         now = time.monotonic()
-        if now - self._last < _SECONDS_BETWEEN_LINES and done < total:
+        if now - self._last < _SECONDS_BETWEEN_LINES and (total is None or done < total):
             return
         self._last = now
         seconds = f"{now - self._start:.0f} s"
-        self.write(", ".join([f"{self.label}: {done}/{total}", seconds, *([note] if note else [])]))
+        count = f"{self.label}: {done}" + ("" if total is None else f"/{total}")
+        self.write(", ".join([count, seconds, *([note] if note else [])]))
 
 
 def _tqdm() -> Any:
@@ -105,8 +106,10 @@ def _tqdm() -> Any:
     return tqdm
 
 
-def shown(progress: Any, label: str) -> Any:
+def shown(progress: Any, label: str, hears: str = "the number of steps done and in all") -> Any:
     """Return what hears of steps: a bar for True, nothing for False, else what was given.
+
+    ``hears`` is what a function is called with.
 
     Raises:
         SettingsError: it is no function.
@@ -118,6 +121,6 @@ def shown(progress: Any, label: str) -> Any:
     if isinstance(progress, type) or not callable(progress):
         raise SettingsError(
             f"progress={printing.shown(progress)}: give True for a progress bar, or a function "
-            "that is called with the number of steps done and in all."
+            f"that is called with {hears}."
         )
     return progress

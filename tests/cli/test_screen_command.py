@@ -492,7 +492,9 @@ def test_a_folder_with_something_else_is_left_alone(
 
 
 def test_python_users_call_the_same(model_folder: Path, tmp_path: Path) -> None:
-    result = al.screen(model_folder, ["CCO", "CC"], tmp_path / "out", by="signal", top=1)
+    result = al.screen(
+        model_folder, ["CCO", "CC"], tmp_path / "out", by="signal", top=1, progress=True
+    )
     assert len(result.rows()) == result.counts["results"] == 1
     assert result.table == tmp_path / "out" / "results.parquet"
     with pytest.raises(SettingsError, match="tops"):

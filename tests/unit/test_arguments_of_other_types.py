@@ -143,8 +143,9 @@ def test_what_is_said_of_targets_names_them(said: Any) -> None:
         lambda progress: al.load("qm9").embed("CCO", progress=progress),
         lambda progress: al.study("faithful", DATA, models="qm9", progress=progress),
         lambda progress: al.label("NaCl", 1.0, progress=progress),
+        lambda progress: al.screen("qm9", "CCO", "nowhere", progress=progress),
     ],
-    ids=["predict", "embed", "study", "label"],
+    ids=["predict", "embed", "study", "label", "screen"],
 )
 def test_what_hears_of_progress_is_a_function(asked: Callable[[Any], Any], progress: Any) -> None:
     with pytest.raises(SettingsError, match=r"^progress=.*give True for a progress bar, or a"):

@@ -15,7 +15,8 @@ from atomlens.predictor.folder.box import model_place
 from atomlens.predictor.inputs.pieces import carried_headers, pieces_of
 from atomlens.predictor.inputs.rows import check_places_used
 from atomlens.predictor.trained import suited_forms
-from atomlens.printing import few, kind_of_object, shown
+from atomlens.printing import few, kind_of_object
+from atomlens.progress import ProgressBar, shown
 from atomlens.reports.tables import check_table, read_rows
 from atomlens.screening.columns import ScreenColumns, model_labels
 from atomlens.screening.expressions import parse
@@ -168,7 +169,7 @@ def screen(
     n_workers: int = 0,
     ray: str | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **settings: Any,
 ) -> ScreenResult:
     """Predict any number of candidates with several models, and keep those that pass.
@@ -188,7 +189,8 @@ def screen(
             for this machine alone.
         resume: Whether the folder may hold a screening with another ``where``, ``by``, ``lowest``
             or ``top``: what it predicted is kept, and the results are chosen anew among that.
-        progress: Called with the number of inputs that are done.
+        progress: True for a progress bar, or what is called with the number of inputs that are
+            done.
         **settings: Fields of `ScreenSettings`: ``where="gap > 1"``, ``by``, ``top``, ``lowest``,
             ``merge_duplicates``, ``format``, ``disorder``, ``n_models``, ``conformers``,
             ``strict``, ``reading``, ``batch_size``, ``device``, ``shard_size``, ``measure``,
@@ -209,15 +211,15 @@ def screen(
             raise SettingsError(f"screen: {unknown_name('argument', name, [*known, *PLACES])}")
     if isinstance(settings.get("targets"), str):
         settings["targets"] = (settings["targets"],)
-    if progress is not None and not callable(progress):
-        raise SettingsError(
-            f"progress={shown(progress)} must be a function that is called with the number of "
-            "inputs that are done."
-        )
+    heard = shown(progress, "screening", "the number of inputs that are done")
     asked = ScreenSettings(models=_texts(models), inputs=_texts(inputs), **settings)
-    return run_screening(
-        asked, place_of(out), n_workers=n_workers, ray=ray, resume=resume, progress=progress
-    )
+    try:
+        return run_screening(
+            asked, place_of(out), n_workers=n_workers, ray=ray, resume=resume, progress=heard
+        )
+    finally:
+        if isinstance(heard, ProgressBar):  # it does not know the end by itself
+            heard.close()
 
 
 def _texts(given: Any) -> tuple[str, ...]:

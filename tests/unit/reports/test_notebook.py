@@ -200,6 +200,16 @@ def test_progress_in_a_log_is_a_few_lines() -> None:
     )
 
 
+def test_progress_without_a_known_end_is_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atomlens.progress._SECONDS_BETWEEN_LINES", -1.0)
+    stream = io.StringIO()
+    bar = ProgressBar("screening", stream=stream)
+    bar(512)
+    bar(700)
+    bar.close()
+    assert re.fullmatch(r"screening: 512, \d s\nscreening: 700, \d s\n", stream.getvalue())
+
+
 def test_progress_on_a_terminal_is_a_bar() -> None:
     pytest.importorskip("tqdm")
     stream = io.StringIO()
