@@ -15,7 +15,6 @@ def test_the_table_of_failures_has_the_columns_of_any_other(
     kind: str, how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if kind in ("parquet", "xlsx"):
-        pytest.importorskip("pandas")
         pytest.importorskip("pyarrow" if kind == "parquet" else "openpyxl")
     bad, mixed = tmp_path / f"bad.{kind}", tmp_path / f"mixed.{kind}"
     more = ["--format", "json"] if how == "all at once" else []

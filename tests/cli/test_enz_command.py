@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 import atomlens as al
@@ -151,7 +152,6 @@ def test_a_grid_in_wavelengths_is_refused(
 
 
 def test_a_screening_measures_what_the_study_does(folds: list[Path], tmp_path: Path) -> None:
-    pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
     formulas = [f"formula:{name}" for name in ("Pt", "PdO", "Ag", "TiO2")]
     models = [a for folder in folds for a in ("--model", folder)]

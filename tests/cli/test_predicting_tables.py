@@ -5,6 +5,7 @@ import io
 import json
 from pathlib import Path
 
+import pandas
 import pytest
 
 import atomlens as al
@@ -106,7 +107,6 @@ def test_tables_and_other_inputs_stand_in_their_order(model: str) -> None:
 
 
 def test_a_frame_is_a_table(model: str) -> None:
-    pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"smiles": SMILES, "y": [float(len(s)) for s in SMILES]})
     trained = al.train(frame, model="ridge", target="y", split="random:8/2/2")
     found = trained.predict(frame.head(2)).to_frame()

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 from atomlens.chemistry.scaffolds import scaffold_of_smiles, scaffold_of_structure
@@ -220,7 +221,6 @@ def test_a_scaffold_is_rings_and_the_chains_between_them() -> None:
 
 
 def test_a_frame_keeps_its_columns_through_limits_and_missing_dates() -> None:
-    pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"smiles": ["C", "CC", "CCC", "O"], "y": [1.0, 2.0, None, 4.0]})
     frame["when"] = pandas.to_datetime(["2020-01-03", "2020-01-01", "2020-01-02", None])
     data = load_dataset(frame, "y")

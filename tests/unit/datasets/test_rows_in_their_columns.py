@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas
 import pytest
 
 from atomlens.datasets import load_dataset
@@ -75,7 +76,6 @@ def test_numbers_for_nothing_far_from_all_others_are_told(tmp_path: Path, sign: 
 
 
 def test_a_date_that_is_none_is_no_name() -> None:
-    pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"formula": ["NaCl", "MgO"], "y": [1.0, 2.0]})
     frame["name"] = pandas.to_datetime(["2020-01-01", None])
     assert load_dataset(frame, "y").structures.names[1] == "MgO"

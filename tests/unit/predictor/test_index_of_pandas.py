@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from ase.build import molecule
 from ase.io import write
@@ -12,8 +13,6 @@ from made_predictors import EVERY_KIND, make_predictor
 from atomlens.datasets import load_dataset
 from atomlens.predictor.inputs import gather
 from atomlens.targets import Target
-
-pd = pytest.importorskip("pandas")
 
 TEXTS = ["CCO", "no structure", "[CH4]", "[OH2]", "CC"]
 PLAIN = EVERY_KIND["plain"]

@@ -137,7 +137,6 @@ def test_the_terminal_shows_a_few_points() -> None:
 
 
 def test_a_frame_has_a_row_a_point_with_intervals() -> None:
-    pytest.importorskip("pandas")
     frame = predictor(RE).predict(["MgO", "CaO"]).to_frame()
     assert len(frame) == 2 * len(GRID)
     assert {"energy", "eps_re", "eps_re_low", "eps_re_high"} <= set(frame.columns)

@@ -9,6 +9,7 @@ import numpy as np
 from atomlens.reports.canvas import INK, QUIET, Mark, add_marks, new_figure, plain_axes
 from atomlens.reports.wording import shortened
 from atomlens.studies.base import Row
+from atomlens.studies.faithful.words import answer_of
 from atomlens.studies.rows import as_number
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _draw_bars(axes: "Axes", rows: Sequence[Row], methods: Sequence[str]) -> Non
     for row in rows:
         y = methods.index(str(row["method"]))
         value, low, high = (as_number(row[f"deletion{e}"]) for e in ("", "_low", "_high"))
-        colour = _COLOURS[str(row["verdict"]).partition(":")[0]]
+        colour = _COLOURS[answer_of(row)]
         axes.barh(y, value, height=0.55, color=colour, zorder=1)
         axes.plot([low, high], [y, y], color=INK, linewidth=1.6, zorder=3)
     left = min(0.0, axes.get_xlim()[0])  # of intervals that go below nothing, both ends are seen

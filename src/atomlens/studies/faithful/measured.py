@@ -283,7 +283,7 @@ class Measured:
             self.asked.structures.subset(few),
             self.asked.questions[0].target.name,
         )
-        before = {m: part.by_unit(part.scores(m)[0]) for m in self.methods}
+        before = {m: self.asked.by_unit(s.scores)[: len(few)] for m, s in self.methods.items()}
         rows += self._agreement_rows()
         stages = checks.random_from_the_readout(self.asked.predictor, self.settings.seed)
         for stage in stages:

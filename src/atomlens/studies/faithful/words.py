@@ -59,13 +59,18 @@ def verdict(deletion: Interval, above: Interval, beyond: Mapping[str, Interval],
     return "yes"
 
 
+def answer_of(row: Row) -> str:
+    """Return ``yes``, ``no`` or ``undecided``: the verdict of a row without its reason."""
+    return str(row["verdict"]).partition(":")[0]
+
+
 def judged(rows: Sequence[Row], method: str) -> str:
     """Return whether a method ``passes``, ``does not pass``, or that it is ``undecided``.
 
     It passes if both meanings that ask the network itself say yes, and does not if one says no.
     """
     own = [r for r in rows if r["method"] == method and r["meaning"] != "rebuilt"]
-    said = {str(r["verdict"]).partition(":")[0] for r in own}
+    said = {answer_of(row) for row in own}
     if said == {"yes"}:
         return PASSES
     return FAILS if "no" in said else UNDECIDED
