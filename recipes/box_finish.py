@@ -243,6 +243,7 @@ def finish(
     *,
     half: bool = True,
     noise: bool = True,
+    likeness: bool = True,
     test: bool = False,
     known: dict[str, Any] | None = None,
 ) -> Predictor:
@@ -253,6 +254,8 @@ def finish(
         data: With its own parts ``train``, ``validation`` and ``test``.
         half: Round the weights to 16 bits first, so that what is measured is what is stored.
         noise: Teach the noise layer on one half of the validation part.
+        likeness: Choose landmarks of the training part; without, those that there are stay: they
+            are vectors of the first network.
         test: Look at the test part.
         known: Metrics of an earlier call: those of the same weights are taken from it.
     """
@@ -272,7 +275,7 @@ def finish(
         rest = np.sort(order)
     raw = run_models(predictor.models, store, features=True)
     say(f"validation: {len(kept)} structures")
-    if raw.features is not None:
+    if likeness and raw.features is not None:
         vectors = training_vectors(predictor, data)
         whole = data.structures.subset(data.splits["train"])
         familiarity = Familiarity.fit(vectors, raw.features, whole, seed=SEED)
@@ -585,7 +588,9 @@ def add_trained(
     draft = replace(trained, record=record)
     untaught = bool(getattr(trained.config, "predict_scale", False)) or len(trained.models) < 3
     noise = untaught and trained.noise == "none"
-    return save(finish(draft, data, noise=noise, test=test, known=known), place, half=True)
+    likeness = joins is None or trained.familiarity is None
+    made = finish(draft, data, noise=noise, likeness=likeness, test=test, known=known)
+    return save(made, place, half=True)
 
 
 def portable(record: TrainingRecord) -> TrainingRecord:
