@@ -375,6 +375,22 @@ def test_two_views_stand_at_one_height(page: Chromium) -> None:
         assert tops[0] == pytest.approx(tops[1], abs=1), part
 
 
+def test_words_stand_in_the_middle_of_their_buttons_on_a_phone(
+    browser: Chromium, address: str
+) -> None:
+    browser.open(address, width=390, height=800)
+    give(browser, "CCO", browser.run("app.table.rows.size") + 1)
+    off = browser.run(
+        "[...document.querySelectorAll('.chips button b')].map((word) => {"
+        "const text = document.createRange(); text.selectNodeContents(word);"
+        "const [own, all] = [text, word.parentElement].map((n) => n.getBoundingClientRect());"
+        "return Math.abs(own.top + own.bottom - all.top - all.bottom) / 2; })"
+    )
+    assert len(off) > 1
+    assert max(off) < 1.5
+    browser.run("app.clear()")
+
+
 def test_units_are_typeset(page: Chromium) -> None:
     give(page, "CCO", 1)
     for name, unit in (("alpha", "bohr³"), ("cv", "cal/(mol·K)")):

@@ -171,6 +171,11 @@ def from_text(text: str) -> "Atoms":
             f"{short(text)} is a SMILES and more, or an odd formula; give one at a time, or put "
             "`formula:` in front if it is a formula"
         )
+    if _has_name(text) and _is_meant_as_smiles(text.split()[0]):
+        raise StructureError(
+            f"{short(text)} reads like a SMILES and its name, but the SMILES is none "
+            f"({smiles_problem(text.split()[0]).removesuffix('; correct it')}); correct it"
+        )
     for pattern, what in _LOOKED_UP.items():
         if re.fullmatch(pattern, text):
             raise StructureError(
@@ -189,8 +194,9 @@ def from_text(text: str) -> "Atoms":
             raise StructureError(
                 f"{short(text)} is no file, no SMILES, and {_after(error)}"
             ) from error
-        may_be_open = re.fullmatch(r"(?:Cl|Br|[BCNOPSFIcnops()\d.])+", text) is not None
-        may_be_open &= text.count("(") != text.count(")")
+        first = text.split(maxsplit=1)[0] if text else ""  # a name may follow
+        may_be_open = re.fullmatch(r"(?:Cl|Br|[BCNOPSFIcnops()\d.])+", first) is not None
+        may_be_open &= first.count("(") != first.count(")")
         if may_be_open or re.search(r"[=#@\\/\[\]+-]|[cnops](?![a-z])\d", text):
             raise StructureError(
                 f"{short(text)} is no file, no formula and not a valid SMILES: "
@@ -250,6 +256,11 @@ def _parts_beside_smiles(text: str) -> list[str]:
     others = [part for part in parts if not is_smiles(part)]
     own = [part for part in parts if part not in others and not _is_plausible_formula(part)]
     return others if own else []
+
+
+def _has_name(text: str) -> bool:
+    """Say whether a word that nobody writes in formulas follows another: ``C1CC propane``."""
+    return re.fullmatch(r"\S+\s+[A-Za-z]?[a-z]{2,}", text) is not None
 
 
 def _is_meant_as_smiles(text: str) -> bool:

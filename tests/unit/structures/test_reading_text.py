@@ -461,3 +461,10 @@ def test_a_sign_of_no_width_makes_no_formula_of_a_smiles(sign: str) -> None:
 def test_a_control_sign_in_a_text_is_refused(text: str) -> None:
     (failure,) = read_structures(text).failures
     assert "it has a control sign, which is no letter; remove it" in failure.message
+
+
+@pytest.mark.parametrize("text", ["C(C bad", "C(=O)(O iron", "C1CC propane"])
+def test_of_a_broken_smiles_with_its_name_the_smiles_is_what_is_told(text: str) -> None:
+    with pytest.raises(StructureError, match="ring numbers") as told:
+        read(text)
+    assert "phase" not in str(told.value)

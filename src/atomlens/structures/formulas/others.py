@@ -77,7 +77,7 @@ def not_in_formulas(text: str) -> str:
         return f"its amounts are of weight; write {BY_WEIGHT}{text[: found.start()].strip()}"
     if found := _STATE.search(text):
         return f"{found[0].strip()!r} is a state of matter, which no formula tells; leave it out"
-    if found := _PHASE.search(text):
+    if (found := _PHASE.search(text)) and is_formula_but_for(text, found):
         return f"{found[0].strip()!r} names a phase, which no formula tells; leave it out"
     if found := _DOPANT.search(text):
         return f"{found[0]!r} names a dopant without its amount; write the amounts"
@@ -147,7 +147,8 @@ def compound_in(word: str, text: str) -> dict[str, Fraction] | None:
 
 
 def is_formula_but_for(text: str, found: re.Match[str]) -> bool:
-    """Say whether what stands around a variable amount is made of elements."""
+    """Say whether what stands around a part is made of elements, in brackets that are closed."""
     rest = _VARIABLE.sub("", text[: found.start()] + text[found.end() :])
     words = re.findall(r"[A-Z][a-z]?", rest)
-    return bool(words) and all(word in ELEMENTS for word in words)
+    is_closed = rest.count("(") == rest.count(")")
+    return bool(words) and is_closed and all(word in ELEMENTS for word in words)
