@@ -278,7 +278,7 @@ def cross_validate(
 
 
 class _OfFolds(Relay):
-    """Hands on what the trainings of folds say, each warning once.
+    """Hands on what the trainings of folds say, each sentence once.
 
     What one fold is worth is nothing to tell: that of all folds is.
     """
@@ -287,11 +287,20 @@ class _OfFolds(Relay):
         super().__init__(listener)
         self.texts: set[str] = set()
 
+    def message(self, text: str) -> None:
+        """Hand a sentence on unless another fold had it."""
+        if self._is_new(text):
+            super().message(text)
+
     def warning(self, text: str) -> None:
         """Hand a warning on unless another fold had it."""
-        if text not in self.texts:
-            self.texts.add(text)
+        if self._is_new(text):
             super().warning(text)
+
+    def _is_new(self, text: str) -> bool:
+        known = text in self.texts
+        self.texts.add(text)
+        return not known
 
     def verdict(self, text: str) -> None:
         """Say nothing."""

@@ -1,5 +1,6 @@
 """What is said of the data before their graphs are built; of idle settings, `idle`."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
@@ -137,6 +138,8 @@ def _tell_about_data(
                 stratified = settings.split.startswith("stratified")
                 for sentence in _unjudged_classes(dataset, split, target, place.start, stratified):
                     said.warning(sentence)
+    if kind.learns_in_steps:
+        _tell_few_steps(len(split.train), kind, settings, said)
     _tell_signs(dataset, kind, said)
     _tell_missing_charges(dataset, config, said)
     _tell_doubtful(dataset, said)
@@ -148,6 +151,36 @@ _LOSS = re.compile(
     re.IGNORECASE,
 )
 """Names of what says how much light is lost, which is not below zero in a passive material."""
+
+
+_FEW_STEPS, _STEPS_AN_EPOCH = 1000, 25
+"""With so few steps in all smaller batches learn more (docs/accuracy.md, a thousand samples); with
+batches of so many an epoch they did."""
+
+
+def _tell_few_steps(
+    n_train: int, kind: type[PropertyModel], settings: TrainSettings, said: Teller
+) -> None:
+    """Say which batches suit a small set better, where batches and epochs are those of large ones.
+
+    On 1,000 crystals and molecules they took 22 and 3 % off the error, with Muon 35 and 6 %.
+    """
+    usual = TrainSettings()
+    deciding = ("batch_size", "epochs", "schedule_seconds")
+    n_steps = math.ceil(n_train / settings.batch_size) * settings.epochs
+    if n_steps >= _FEW_STEPS or any(getattr(settings, n) != getattr(usual, n) for n in deciding):
+        return
+    size = 8
+    while n_train >= _STEPS_AN_EPOCH * 2 * size:
+        size *= 2
+    muon = "optimizer=muon learning_rate=1e-3 ema_decay=0.99"
+    given = " ".join(f"--set {setting}" for setting in muon.split()) if kind.outer_layers else ""
+    said.message(
+        f"{n_train} samples in batches of {settings.batch_size} are {n_steps} steps in "
+        f"{settings.epochs} epochs, which is few. Smaller batches learn more, in more time: "
+        f"--batch-size {size} (in Python batch_size={size})"
+        + (f", and for lens by Muon: {given}." if given else ".")
+    )
 
 
 def _tell_signs(dataset: Dataset, kind: type[PropertyModel], said: Teller) -> None:
