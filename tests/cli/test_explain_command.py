@@ -288,3 +288,19 @@ def test_explanations_name_the_file_that_they_are_of(
     assert "(formula:SiC): band_gap" in shown
     told = {json.loads(path.read_text())["source"] for path in swapped.glob("*.json")}
     assert told == {"formula:SiC", "SiC"}
+
+
+@pytest.mark.filterwarnings("ignore:.*left out, since")
+def test_pages_among_the_inputs_are_told(
+    model_folder: Path, structures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their NAME.extxyz are structures, which the next run would read beside the inputs."""
+    inputs = tmp_path / "inputs"
+    inputs.mkdir()
+    (inputs / "water.xyz").write_text((structures / "water.xyz").read_text())
+    for out in (inputs, inputs / "pages"):
+        assert _explain(model_folder, inputs, "--out", out) == 0
+        assert f"{out} lies in the folder of inputs {inputs}" in capsys.readouterr().err
+    for given, out in ((inputs, tmp_path / "a"), (inputs / "water.xyz", inputs / "b")):
+        assert _explain(model_folder, given, "--out", out) == 0
+        assert "lies in the folder" not in capsys.readouterr().err

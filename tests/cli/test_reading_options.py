@@ -4,6 +4,7 @@ import csv
 import importlib
 import json
 import re
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +16,7 @@ from atomlens.cli import main
 from atomlens.cli.parser import COMMANDS, build_parser
 from atomlens.cli.reading import OPTIONS
 from atomlens.predictor import load
+from atomlens.structures import read_structures
 from label_makers import needs_raspalib
 
 READ_NOTHING = {"demo", "datasets", "models", "complete"}
@@ -75,8 +77,17 @@ def test_every_command_takes_every_option_or_refuses_it_by_name(
 def test_a_number_of_models_that_nothing_makes_is_refused(
     model_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["predict", str(model_folder), "NaCl", "--ordered-models", "3"]) == 2
-    assert "--disorder enumerate" in capsys.readouterr().err
+    for how in ([], ["--disorder", "refuse"], ["--disorder", "majority"]):
+        assert main(["predict", str(model_folder), "NaCl", "--ordered-models", "3", *how]) == 2
+        assert "--disorder enumerate" in capsys.readouterr().err
+
+
+def test_in_python_it_is_told() -> None:
+    with pytest.warns(UserWarning, match="n_models 3 had no effect: it says how many models"):
+        read_structures("formula:NaCl", n_models=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_structures("formula:NaCl")
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ def run(options: argparse.Namespace) -> int:
         drawings=options.draw == "2d",
         inputs=files_inside(folder, options.inputs),
     )
+    tell_among_inputs(folder, options.inputs)
     reading = reading_options(options, leave_out=[folder], n_workers=options.workers)
     found = stream_rows(options.inputs, inputs_reading(model, options.inputs, reading))
     failures: list[Failure] = []
@@ -206,6 +207,19 @@ def files_inside(folder: Path, inputs: Sequence[str]) -> set[Path]:
     paths = [Path(one).expanduser() for one in inputs if "\0" not in one]
     own = folder.resolve()
     return {p.resolve() for p in paths if os.path.isfile(p) and p.resolve().parent == own}
+
+
+def tell_among_inputs(folder: Path, inputs: Sequence[str]) -> None:
+    """Say that the structures written into a folder of inputs will be inputs of later runs."""
+    place = folder.resolve()
+    for one in inputs:
+        path = Path(one).expanduser() if "\0" not in one else None
+        if path is not None and os.path.isdir(path) and place.is_relative_to(path.resolve()):
+            say(
+                f"{folder} lies in the folder of inputs {one}: a later run over it also reads the "
+                "structures that are written there (NAME.extxyz); give a folder outside of it."
+            )
+            return
 
 
 def refuse_idle(options: argparse.Namespace) -> None:

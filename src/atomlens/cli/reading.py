@@ -95,7 +95,7 @@ def forms_given(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         SettingsError: a number of ordered models is named where none are made.
     """
-    if options.ordered_models is not None and options.disorder in (None, "refuse"):
+    if options.ordered_models is not None and options.disorder != "enumerate":
         raise SettingsError(
             f"--ordered-models {options.ordered_models}: it says how many models --disorder "
             "enumerate makes; give that as well, or leave it out."

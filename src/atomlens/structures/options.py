@@ -9,7 +9,7 @@ from atomlens.errors import Failure, SettingsError, unknown_name, warn
 from atomlens.printing import cut
 from atomlens.settings import argument_given
 from atomlens.structures.arrays import Structure, has_made_geometry, said_of, source_of
-from atomlens.structures.forms import REFUSE, DisorderChoice
+from atomlens.structures.forms import N_MODELS, REFUSE, DisorderChoice
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -179,6 +179,11 @@ def idle_forms(forms: DisorderChoice, *, has_crystals: bool, has_shapes: bool) -
     if forms.how != "refuse" and forms.said_by != "model" and not has_crystals:
         said.append(
             f"disorder {forms.how} had no effect: none of the inputs is a crystal; leave it out"
+        )
+    if forms.how != "enumerate" and forms.n_models != N_MODELS and forms.said_by != "model":
+        said.append(
+            f"n_models {forms.n_models} had no effect: it says how many models disorder enumerate "
+            "makes; leave it out"
         )
     if forms.conformers > 1 and not has_shapes:
         said.append(

@@ -244,6 +244,10 @@ def smiles_problem(text: str) -> str:
         )
     if re.search(r"[\0-\x08\x0e-\x1f\x7f]", text):
         return "it has a control sign, which is no letter; remove it"
+    if ">" in text.replace("->", ""):
+        return "a reaction is no structure; give its molecules one by one"
+    if re.search(r"\S\s+\S", text):
+        return "it has blanks; give one molecule at a time, without its name"
     with rdBase.BlockLogs():
         known = _may_be_smiles(text)
         molecule = Chem.MolFromSmiles(with_isotopes(text), sanitize=False) if known else None

@@ -468,3 +468,19 @@ def test_of_a_broken_smiles_with_its_name_the_smiles_is_what_is_told(text: str) 
     with pytest.raises(StructureError, match="ring numbers") as told:
         read(text)
     assert "phase" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("smiles:CC>>CO", "a reaction is no structure; give its molecules one by one"),
+        ("smiles:CC>O>CO", "a reaction is no structure"),
+        ("smiles:CCO CCN", "it has blanks; give one molecule at a time"),
+        ("smiles:CCO ethanol", "it has blanks"),
+        ("smiles:CCO |^1:0|", "it is an extended SMILES"),
+        ("smiles:N->", "brackets, ring numbers or symbols do not fit"),
+    ],
+)
+def test_what_is_more_than_one_smiles_is_named(text: str, said: str) -> None:
+    with pytest.raises(StructureError, match=said.replace("|", r"\|")):
+        to_atoms(text)

@@ -5,7 +5,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,16 +67,27 @@ def read_with_pandas(
 def _parquet(path: Path) -> "pd.DataFrame":
     import pandas
 
-    with suppress(ImportError):  # pandas may read it with another package
+    try:
+        frame = pandas.read_parquet(path)
+    except ImportError:
+        raise
+    except Exception:
+        _refuse_doubled_of_parquet(path)
+        raise
+    return frame.reset_index() if any(n is not None for n in frame.index.names) else frame
+
+
+def _refuse_doubled_of_parquet(path: Path) -> None:
+    """Raise a DatasetError for a column that stands twice, which pandas does not read."""
+    try:
         from pyarrow.parquet import read_schema
 
-        for name, n in Counter(read_schema(path).names).items():
-            if n > 1:
-                raise DatasetError(
-                    f"{path}: the column {cut(name, 60)!r} occurs twice; rename one."
-                )
-    frame = pandas.read_parquet(path)
-    return frame.reset_index() if any(n is not None for n in frame.index.names) else frame
+        names = read_schema(path).names
+    except Exception:  # what pandas stumbled over says more
+        return
+    for name, n in Counter(names).items():
+        if n > 1:
+            raise DatasetError(f"{path}: the column {cut(name, 60)!r} occurs twice; rename one.")
 
 
 def _excel(
