@@ -14,6 +14,7 @@ the median and the mean. One panel a target.
 """
 
 import argparse
+from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,7 +89,7 @@ def main() -> None:
     for target, axes in zip(targets, np.atleast_1d(panels), strict=True):
         limit = limits[target]
         own = [e for e in found if e.target == target]
-        for colour, e in zip(COLOURS, own, strict=False):
+        for colour, e in zip(cycle(COLOURS), own, strict=False):
             share = bootstrap((e.sizes <= limit).astype(float), relatives=e.formulas)
             print(
                 f"{target}, {e.label}: {share.value:.1%} ({share.low:.1%} to {share.high:.1%}) of "

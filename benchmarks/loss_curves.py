@@ -13,6 +13,7 @@ the first time. ``--against seconds`` puts the seconds of the training on the ax
 import argparse
 import csv
 import glob
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib
@@ -54,7 +55,7 @@ def main() -> None:
     width = 4.4 * len(args.columns) + 0.6
     figure, panels = pyplot.subplots(1, len(args.columns), figsize=(width, 3.5), squeeze=False)
     for axes, column in zip(panels[0], args.columns, strict=True):
-        for colour, (label, folders) in zip(COLOURS, groups, strict=False):
+        for colour, (label, folders) in zip(cycle(COLOURS), groups, strict=False):
             runs = [history(folder, column) for folder in folders]
             n_epochs = min(map(len, runs))
             lines = np.array([run[:n_epochs] for run in runs])

@@ -42,6 +42,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
+    if options.keep and options.folder is None:
+        parser.error("--keep puts what the file holds into --folder; name one.")
     settings = OrbitalSettings()
     started = time.perf_counter()
 
@@ -57,7 +59,7 @@ def main() -> None:
         seconds = time.perf_counter() - started
         print(f"{done} of {total} molecules, {seconds:.0f} s", file=sys.stderr, flush=True)
 
-    if options.keep and options.folder:
+    if options.keep:
         keep(molecules, settings, options.folder)
     many = orbitals_of_many(
         molecules, settings, folder=options.folder, n_workers=options.workers, progress=progress

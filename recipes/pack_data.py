@@ -6,8 +6,8 @@
 
 Two forms: crystals as one ``.npz`` of flat arrays (``id``, ``n_atoms``, ``Z``, ``frac``, ``cell``
 as lengths and angles, one array per property), and structures as gzipped JSON lines
-(``species`` with ``coords`` or with ``lattice`` and ``frac_coords``, ``properties``). TARGETS says
-which property becomes which target. Samples without any value are left out and counted.
+(``species`` with ``coords`` or with ``lattice`` and ``frac_coords``, ``properties``). PROPERTIES
+says which property becomes which target. Samples without any value are left out and counted.
 """
 
 import argparse

@@ -324,9 +324,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def check_settings(
-    settings: Any, whose: str = "", error: type[SettingsError] = SettingsError
-) -> None:
+def check_settings(settings: Any, whose: str, error: type[SettingsError] = SettingsError) -> None:
     """Check every field of a dataclass against its type and bounds.
 
     Raises:

@@ -155,9 +155,7 @@ def run_demo(
     return metrics, explanations
 
 
-def train_scann(
-    data: "Dataset", out: Path, settings: DemoSettings, *, quiet: bool = True
-) -> "Predictor":
+def train_scann(data: "Dataset", out: Path, settings: DemoSettings, *, quiet: bool) -> "Predictor":
     """Train SCANN+ into a folder, in the time that there is."""
     from atomlens.cli.demo_training import PacedLine, train_in_time
     from atomlens.predictor.folder import TRAINING

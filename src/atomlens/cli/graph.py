@@ -82,7 +82,7 @@ def describe_graphs(
     items: "Sequence[Atoms | Failure]",
     sources: Sequence[str],
     *,
-    quiet: bool = True,
+    quiet: bool,
 ) -> tuple[list[dict[str, Any]], list[Failure]]:
     """Return one record per input, in order, and the inputs that failed.
 

@@ -293,7 +293,7 @@ def settings_from(
 
 
 def names_from(
-    options: argparse.Namespace, start_from: str | None, default_model: str = DEFAULT_MODEL
+    options: argparse.Namespace, start_from: str | None, default_model: str
 ) -> tuple[str, str]:
     """Return model and default builder, whose settings are meant: those of ``--from``, if any."""
     from atomlens.models import MODELS

@@ -17,7 +17,7 @@ from atomlens.datasets.tables.row_readers import RowReader, forms_of_files, stru
 from atomlens.datasets.tables.table import tell_shared_names
 from atomlens.errors import DatasetError, StructureError
 from atomlens.printing import is_number
-from atomlens.structures.forms import REFUSE, DisorderChoice
+from atomlens.structures.forms import DisorderChoice
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -29,7 +29,7 @@ def load_id_prop(
     limit: int | None,
     seed: int,
     options: TargetOptions,
-    forms: DisorderChoice = REFUSE,
+    forms: DisorderChoice,
 ) -> Dataset:
     """Load a folder with ``id_prop.csv``.
 

@@ -30,7 +30,7 @@ from atomlens.structures.arrays import (
     structure_of,
 )
 from atomlens.structures.formats.xyz_comment import energy_of_title
-from atomlens.structures.forms import REFUSE, DisorderChoice, form_of, name_of_forms
+from atomlens.structures.forms import DisorderChoice, form_of, name_of_forms
 from atomlens.structures.objects import UNCORRECTED
 from atomlens.structures.options import FormsHeard
 from atomlens.structures.workers import Outcome
@@ -61,7 +61,7 @@ def dataset_of_table(
     seed: int,
     options: TargetOptions,
     grid: GridOptions,
-    forms: DisorderChoice = REFUSE,
+    forms: DisorderChoice,
 ) -> Dataset:
     """Return the samples of a table; columns of arrays are spectra, brought onto one grid.
 
@@ -96,7 +96,7 @@ def load_inside(
     limit: int | None,
     seed: int,
     options: TargetOptions,
-    forms: DisorderChoice = REFUSE,
+    forms: DisorderChoice,
 ) -> Dataset:
     """Load a file or folder of structures that carry their values: extxyz, ase.db, JSON.
 

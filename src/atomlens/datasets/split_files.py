@@ -45,7 +45,7 @@ def write_parts(parts: Parts, path: str | Path, names: Sequence[str]) -> None:
         ) from problem
 
 
-def read_parts(path: str | Path, names: Sequence[str], row_numbers: Indices | None = None) -> Parts:
+def read_parts(path: str | Path, names: Sequence[str], row_numbers: Indices | None) -> Parts:
     """Return the indices of the samples that a JSON, CSV or TSV file puts into each part.
 
     What is asked for is what `splits.Split.from_json` takes.

@@ -63,7 +63,7 @@ def cgcnn_vectors(n_elements: int = 101) -> NDArray[np.float32]:
     return vectors
 
 
-def one_hot_vectors(n_elements: int = 119) -> NDArray[np.float32]:
+def one_hot_vectors(n_elements: int) -> NDArray[np.float32]:
     """Return vectors with a 1 in the column of the element.
 
     Returns:

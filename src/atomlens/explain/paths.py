@@ -416,7 +416,7 @@ def answers_and_gradients(
     question: Question,
     runs: Sequence[Run],
     vectors: Sequence[Vectors],
-    of: Indices | None = None,
+    of: Indices | None,
 ) -> tuple[Float[Tensor, " n_graphs"], list[Vectors]]:
     """Return the answers and, for each member, the gradient they would have if all were like it.
 
@@ -426,7 +426,7 @@ def answers_and_gradients(
         question: What is asked.
         runs: The members, as functions of the vectors.
         vectors: Of each member.
-        of: Which structure each graph is of; by default they are all, in order.
+        of: Which structure each graph is of; None: they are all, in order.
     """
     with torch.enable_grad():
         varied = [v.detach().clone().requires_grad_() for v in vectors]

@@ -456,7 +456,7 @@ class Predictor(TrainedModel):
             yield thread.submit(self.seen_in, structures).result
 
     def _prediction(
-        self, inputs: Inputs, found: Estimates | None, known: _SeenIn | None = None
+        self, inputs: Inputs, found: Estimates | None, known: _SeenIn | None
     ) -> Prediction:
         """Put the estimates of the usable inputs in their places among all inputs.
 

@@ -39,7 +39,7 @@ def explain_one(
     given: Any,
     *,
     method: Method | None = None,
-    target: str | None = None,
+    target: str | None,
     at: float | None = None,
     device: str = "auto",
 ) -> Explanation:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def write_explanations(
     explanations: Sequence[Explanation],
     folder: Path,
-    progress: StepProgress | None = None,
+    progress: StepProgress | None,
 ) -> list[str]:
     """Write the files of every explanation and, for several, an index; return their names.
 

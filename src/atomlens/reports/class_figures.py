@@ -111,7 +111,7 @@ def draw_ranking(
     classes: Sequence[str],
     folder: str | Path,
     *,
-    stem: str = "",
+    stem: str,
     title: str = "",
 ) -> list[Path]:
     """Draw the ROC curve and precision over recall: of the second of two classes, else of each.

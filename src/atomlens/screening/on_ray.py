@@ -40,7 +40,7 @@ class _Screener:
 
 
 def run_on_ray(
-    job: ScreenJob, shards: Iterator[Shard], address: str, n_workers: int = 0
+    job: ScreenJob, shards: Iterator[Shard], address: str, n_workers: int
 ) -> Iterator[Done]:
     """Yield the rows of each shard as the cluster finishes them, in any order.
 

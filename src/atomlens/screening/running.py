@@ -16,7 +16,7 @@ _WORTH_IT = 1500
 Done = tuple[Shard, list[Row]]
 
 
-def run_here(job: ScreenJob, shards: Iterator[Shard], n_workers: int = 0) -> Iterator[Done]:
+def run_here(job: ScreenJob, shards: Iterator[Shard], n_workers: int) -> Iterator[Done]:
     """Yield the rows of each shard, in order.
 
     On the CPU every process reads and predicts whole shards in one thread; where there is a GPU,

@@ -115,7 +115,7 @@ Piece: TypeAlias = "tuple[PieceKind, Any] | FolderStart | str | Failure"
 """What is read at a time, in this process or another, or what stands between."""
 
 
-def numbered_pieces(inputs: Any, job: ReadingJob, first: int = 0) -> list[tuple[int, Piece]]:
+def numbered_pieces(inputs: Any, job: ReadingJob, first: int) -> list[tuple[int, Piece]]:
     """Return what has to be read for each input, behind the number of the input.
 
     A message calls the first of them ``first``.

@@ -14,7 +14,7 @@ from atomlens.printing import short
 from atomlens.structures.cif.elements import contradicted
 from atomlens.structures.disorder import PartialAtoms, composition_of, models_of
 from atomlens.structures.distance_doubts import far_fractions
-from atomlens.structures.forms import IS_DISORDERED, REFUSE, DisorderChoice
+from atomlens.structures.forms import IS_DISORDERED, DisorderChoice
 from atomlens.structures.records import (
     DEUTERIUM_NOTICE,
     add_warning,
@@ -31,7 +31,7 @@ def atoms_of_sites(
     positions: NDArray[np.float64],
     cell: NDArray[np.float64] | None,
     pbc: Sequence[bool],
-    disorder: DisorderChoice = REFUSE,
+    disorder: DisorderChoice,
 ) -> "list[Atoms]":
     """Return sites as ase.Atoms, or as ordered models if some are shared or partly empty.
 
@@ -79,7 +79,7 @@ def atoms_of_sites(
     return [atoms for atoms, _ in models_of(whole, partial, disorder)]
 
 
-def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
+def atoms_of_json(data: Mapping[str, Any], disorder: DisorderChoice) -> "list[Atoms]":
     """Return the dictionary form of a pymatgen Structure or Molecule as ase.Atoms."""
     sites = list(data["sites"])
     species = [_species_of_json(site["species"]) for site in sites]
@@ -214,7 +214,7 @@ def _other_positions(positions: NDArray[np.float64], sites: Sequence[Mapping[str
     )
 
 
-def atoms_of_pymatgen(structure: Any, disorder: DisorderChoice = REFUSE) -> "list[Atoms]":
+def atoms_of_pymatgen(structure: Any, disorder: DisorderChoice) -> "list[Atoms]":
     """Return a pymatgen Structure or Molecule as ase.Atoms."""
     species = [
         _summed((pymatgen_symbol(s), n) for s, n in site.species.items()) for site in structure

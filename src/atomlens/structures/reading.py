@@ -225,7 +225,7 @@ def stream_as(
 
 
 def list_pieces(
-    inputs: Iterable["str | os.PathLike[str]"], leave_out: Iterable[Path] = ()
+    inputs: Iterable["str | os.PathLike[str]"], leave_out: Iterable[Path]
 ) -> "Iterator[tuple[str, Any] | Failure]":
     """Yield what there is to be read for texts and paths, in order, before anything is opened.
 

@@ -27,7 +27,7 @@ from atomlens.printing import counted
 from atomlens.structures.arrays import StructureArrays
 from atomlens.structures.forms import REFUSE, form_of
 from atomlens.structures.objects import as_list
-from atomlens.structures.options import AS_IT_IS, ReadingOptions
+from atomlens.structures.options import ReadingOptions
 from atomlens.studies.base import Study
 from atomlens.studies.one_target import about_target, split_name
 
@@ -64,10 +64,10 @@ def study_data(
     models: Sequence[Predictor],
     *,
     tell: Callable[[str], None],
-    reading: ReadingOptions = AS_IT_IS,
-    use_known: bool = False,
-    limit: int | None = None,
-    seed: int = 0,
+    reading: ReadingOptions,
+    use_known: bool,
+    limit: int | None,
+    seed: int,
 ) -> StudyData:
     """Return the structures to study, without what the models were trained on.
 

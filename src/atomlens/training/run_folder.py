@@ -149,7 +149,7 @@ def describe_run(
     dataset: Dataset,
     settings: TrainSettings,
     split: Split,
-    pretrained: str = "",
+    pretrained: str,
 ) -> dict[str, Any]:
     """Return what must be the same when a training is resumed, as plain values.
 

@@ -93,9 +93,7 @@ def _without_folder(item: "Atoms | Structure | Failure", folder: str) -> "Atoms 
     return item
 
 
-def read_texts(
-    text: str, progress: Progress, reading: ReadingOptions = AS_IT_IS
-) -> "list[Atoms | Failure]":
+def read_texts(text: str, progress: Progress, reading: ReadingOptions) -> "list[Atoms | Failure]":
     """Return the structures of a pasted text: one a line, a SMILES or a formula, or a whole file.
 
     A name may follow a SMILES behind a space, as in files of SMILES. Lines with an element and

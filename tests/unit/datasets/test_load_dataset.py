@@ -1,5 +1,6 @@
 import gzip
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,7 @@ def test_without_pyarrow_parquet_says_what_to_install(tmp_path, monkeypatch):
         raise ImportError("no pyarrow")
 
     monkeypatch.setattr(pandas, "read_parquet", missing)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     (tmp_path / "t.parquet").write_bytes(b"x")
     with pytest.raises(MissingDependencyError, match=r"atomlens\[tables\]"):
         load_dataset(tmp_path / "t.parquet")

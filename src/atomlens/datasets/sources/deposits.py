@@ -56,7 +56,7 @@ class _Record(NamedTuple):
 
 
 def fetch_deposit(
-    name: str, deposit: Deposit, folder: Path, progress: Progress | None = None
+    name: str, deposit: Deposit, folder: Path, progress: Progress | None
 ) -> list[Path]:
     """Download what is not in the folder yet, and note there where it came from.
 

@@ -70,9 +70,7 @@ def refuse_sheet(where: str, sheet: str | None) -> None:
         )
 
 
-def read_content(
-    path: Path, structure_column: str | None = None, sheet: str | None = None
-) -> Content:
+def read_content(path: Path, structure_column: str | None, sheet: str | None) -> Content:
     """Read a table; which sheet of an Excel file is read, see `atomlens.datasets.tables.table`.
 
     Raises:

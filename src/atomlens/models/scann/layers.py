@@ -195,7 +195,7 @@ def updated_and_attended(
     nodes: Float[Tensor, "n_nodes n_features"],
     geometry: Float[Tensor, "n_edges n_features"],
     layout: EdgeLayout,
-    bias: Float[Tensor, " n_edges"] | None = None,
+    bias: Float[Tensor, " n_edges"] | None,
     keep: Float[Tensor, " n_edges"] | None = None,
 ) -> tuple[
     Float[Tensor, "n_nodes n_features"],

@@ -91,9 +91,7 @@ def own_source(item: "Atoms | Structure | Failure") -> str:
     return item.source if isinstance(item, Failure) else source_of(item)
 
 
-def read_atoms(
-    given: Any, options: ReadingOptions = AS_IT_IS
-) -> "tuple[list[Atoms | Failure], list[str]]":
+def read_atoms(given: Any, options: ReadingOptions) -> "tuple[list[Atoms | Failure], list[str]]":
     """Return what came of each input as ase.Atoms, and the file or text that it came from.
 
     See `read_inputs`.
@@ -103,7 +101,7 @@ def read_atoms(
     return items, [row.source for row in rows]
 
 
-def stream_rows(given: Any, options: ReadingOptions = AS_IT_IS) -> Iterator[list[InputRow]]:
+def stream_rows(given: Any, options: ReadingOptions) -> Iterator[list[InputRow]]:
     """Yield what belongs together: the structures of a file, or one row of a table.
 
     Beside each structure, or the reason why there is none, stand the cells of the table that it

@@ -228,7 +228,7 @@ def element_pairs(materials: Iterable[Iterable[str]]) -> dict[Pair, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def frequent_pairs(counts: dict[Pair, int], at_least: int = 5) -> dict[Pair, int]:
+def frequent_pairs(counts: dict[Pair, int], at_least: int) -> dict[Pair, int]:
     """Return the pairs that occur often enough to be edges of the paper's network."""
     return {pair: n for pair, n in counts.items() if n >= at_least}
 

@@ -146,7 +146,7 @@ def contradicted(label: str, symbol: str) -> str:
     return found[1] if found is not None and is_other else ""
 
 
-def hydrogens_of_name(label: str, dry: bool = False) -> int:
+def hydrogens_of_name(label: str, dry: bool) -> int:
     """Return how many hydrogens the name of an oxygen says that it has: of a water or hydroxyl.
 
     Args:

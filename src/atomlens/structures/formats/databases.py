@@ -101,7 +101,7 @@ def _refuse_json(text: str) -> NoReturn:
     )
 
 
-def read_value(data: Any, disorder: DisorderChoice = REFUSE) -> list[Entry]:
+def read_value(data: Any, disorder: DisorderChoice) -> list[Entry]:
     """Return the one structure that a value parsed from JSON holds, or its ordered models."""
     return _json_entry("", data, disorder)
 

@@ -24,7 +24,7 @@ _LARGE = 10
 """Where another number is as large, so may the last be: C60H_122."""
 
 
-def without_typography(text: str, *, adducts: bool = True) -> str:
+def without_typography(text: str, *, adducts: bool) -> str:
     """Return a formula without what only makes it look well.
 
     Without ``adducts`` it is a sum of a file, behind which no space group or grade stands.

@@ -37,7 +37,7 @@ _SECONDS = 10
 """rdkit looks at the clock between steps, so a large molecule may take twice as long."""
 
 
-def positions_of(molecule: Any, what: str, conformer: int = 0) -> NDArray[np.float64]:
+def positions_of(molecule: Any, what: str, conformer: int) -> NDArray[np.float64]:
     """Return coordinates for a connected molecule with all its hydrogens.
 
     Args:

@@ -118,7 +118,7 @@ def compared(first: Values, second: Values, seed: int) -> dict[str, ResampledNum
 
 
 def against_values(
-    model: ModelVectors, values: Values, seed: int, relatives: Families = None
+    model: ModelVectors, values: Values, seed: int, relatives: Families
 ) -> list[Effect]:
     """Return how far the first component is the target, and whether errors are foreseen.
 
@@ -173,9 +173,7 @@ def _errors(network: NetworkOutputs, values: Values) -> Values:
     return np.column_stack([np.abs(network.values - values), network.std])
 
 
-def correlated_components(
-    models: Sequence[ModelVectors], seed: int = 0, relatives: Families = None
-) -> Claim:
+def correlated_components(models: Sequence[ModelVectors], seed: int, relatives: Families) -> Claim:
     """Return claim F6 about a model of formulas and one of structures.
 
     The components are found anew in every draw. ``relatives`` are the formulas, (n,).

@@ -39,7 +39,7 @@ class ManyOrbitals:
 
 def orbitals_of_many(
     molecules: "Sequence[Atoms]",
-    settings: OrbitalSettings | None = None,
+    settings: OrbitalSettings,
     *,
     folder: Path | None = None,
     n_workers: int = 1,
@@ -58,7 +58,6 @@ def orbitals_of_many(
     Raises:
         MissingDependencyError: pyscf is not installed.
     """
-    settings = settings or OrbitalSettings()
     place = folder if folder is not None else cache_folder() / "orbitals"
     names = [str(m.info.get("name") or chemical_formula(m.numbers)) for m in molecules]
     paths = [place / f"{orbital_key(m, settings)}.json" for m in molecules]

@@ -109,7 +109,7 @@ def two_groups(
     formulas: Sequence[str],
     models: Trainings,
     groups: Mapping[int, str],
-    seed: int = 0,
+    seed: int,
 ) -> Claim:
     """Return claim S12: elements are drawn, as the sites of one are no independent cases of it.
 
