@@ -246,8 +246,10 @@ def smiles_problem(text: str) -> str:
         return "it has a control sign, which is no letter; remove it"
     if ">" in text.replace("->", ""):
         return "a reaction is no structure; give its molecules one by one"
-    if re.search(r"\S\s+\S", text):
+    first, *others = text.split() or [""]
+    if others and parse_smiles(first) is not None:
         return "it has blanks; give one molecule at a time, without its name"
+    text = first
     with rdBase.BlockLogs():
         known = _may_be_smiles(text)
         molecule = Chem.MolFromSmiles(with_isotopes(text), sanitize=False) if known else None
