@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from atomlens.boundary import net, parse_json, read_text
 from atomlens.errors import DatasetError, unknown_name
 from atomlens.files import place_of, whole_file
-from atomlens.printing import cut, encodable, shown, uncell
+from atomlens.printing import cut, encodable, short, shown, uncell
 
 Indices = NDArray[np.int64]
 PARTS = ("train", "validation", "test")
@@ -99,13 +100,26 @@ def _lists_of_json(path: Path) -> dict[str, list[Any]]:
             f'{path}: a split file looks like {{"train": [names], "validation": [...], '
             '"test": [...]}; this one does not.'
         )
-    return {part_name(str(word), path): entries for word, entries in content.items()}
+    words: dict[str, str] = {}
+    for word in content:
+        part = part_name(word, path)
+        if part in words:
+            raise DatasetError(
+                f"{path}: {short(words[part])} and {short(word)} are one part of a split; put all "
+                "its samples into one list."
+            )
+        words[part] = word
+    return {part: content[word] for part, word in words.items()}
 
 
 def _lists_of_table(path: Path) -> dict[str, list[Any]]:
     stream = io.StringIO(read_text(path))
     reader = csv.DictReader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
     columns = {c.strip().lower(): c for c in reader.fieldnames or ()}
+    often = Counter(c.strip().lower() for c in reader.fieldnames or ())
+    twice = next((c for c in ("name", "id", "file", "split") if often[c] > 1), None)
+    if twice:
+        raise DatasetError(f"{path}: the column {twice!r} occurs twice; rename one.")
     key = next((columns[c] for c in ("name", "id", "file") if c in columns), None)
     if key is None or "split" not in columns:
         raise DatasetError(

@@ -1,6 +1,7 @@
 """Numbers in a split file count the rows of the table, whatever becomes of the rows before them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,3 +79,21 @@ def test_a_row_behind_the_last_is_told_that_rows_are_counted_from_0(table):
     path, split = table(SMILES, parts=((1, 2, 3, 4), (5, 6), (7, 8)))
     with pytest.raises(DatasetError, match=r"mentions 8, .* \(rows are counted from 0\)"):
         make_split(split, load_dataset(path, "y"))
+
+
+@pytest.mark.parametrize("other", ["Train", " train", "training"])
+def test_two_words_for_one_part_are_refused(table, other):
+    """The later of the two took the place of the first."""
+    path, split = table(SMILES)
+    lists = {"train": [0, 1], other: [2, 3], "validation": [4, 5], "test": [6]}
+    Path(split).write_text(json.dumps(lists))
+    with pytest.raises(DatasetError, match="are one part of a split; put all its samples into one"):
+        make_split(split, load_dataset(path, "y"))
+
+
+@pytest.mark.parametrize("header", ["name,split,Split", "name,Name,split"])
+def test_a_column_of_a_split_table_that_stands_twice_is_refused(table, tmp_path, header):
+    path, _ = table(SMILES)
+    (tmp_path / "split.csv").write_text(f"{header}\nCCO,train,test\n")
+    with pytest.raises(DatasetError, match="occurs twice; rename one"):
+        make_split(str(tmp_path / "split.csv"), load_dataset(path, "y"))
