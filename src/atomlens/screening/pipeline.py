@@ -255,7 +255,7 @@ def run_screening(
         'take the format csv (--format csv, in Python format="csv")',
     )
     plan = _plan_of(asked)
-    run = partial(_runner(ray), n_workers)
+    run = _runner(ray, n_workers)
     store = ShardStore(folder, asked.format, plan.job.columns.kinds)
     try:
         with only_writer(folder / MANIFEST):
@@ -452,9 +452,11 @@ def _work(
     return n_shards, n_reused
 
 
-def _runner(ray: str | None) -> Callable[[int, ScreenJob, Iterator[Shard]], Iterator[Done]]:
+def _runner(
+    ray: str | None, n_workers: int
+) -> Callable[[ScreenJob, Iterator[Shard]], Iterator[Done]]:
     if ray is None:
-        return lambda n_workers, job, shards: run_here(job, shards, n_workers)
+        return partial(run_here, n_workers=n_workers)
     from atomlens.screening.on_ray import run_on_ray
 
-    return lambda n_workers, job, shards: run_on_ray(job, shards, ray, n_workers)
+    return partial(run_on_ray, address=ray, n_workers=n_workers)
