@@ -173,13 +173,15 @@ def _tell_few_steps(
     size = 8
     while n_train >= _STEPS_AN_EPOCH * 2 * size:
         size *= 2
-    muon = "optimizer=muon learning_rate=1e-3 ema_decay=0.99"
-    given = " ".join(f"--set {setting}" for setting in muon.split()) if kind.outer_layers else ""
+    muon = (
+        ", and for lens by Muon: --set optimizer=muon --set learning_rate=1e-3 "
+        "--set ema_decay=0.99 (in Python the same three as arguments)."
+    )
     said.message(
         f"{n_train} samples in batches of {settings.batch_size} are {n_steps} steps in "
         f"{settings.epochs} epochs, which is few. Smaller batches learn more, in more time: "
         f"--batch-size {size} (in Python batch_size={size})"
-        + (f", and for lens by Muon: {given}." if given else ".")
+        f"{muon if kind.outer_layers else '.'}"
     )
 
 
