@@ -1,9 +1,7 @@
 """Figures are written whole, the same every time, and show what they claim."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -25,6 +23,7 @@ from atomlens.reports.figures import (
 from atomlens.reports.probabilities import LikeProbability
 from atomlens.reports.structure_figure import draw_structure, scale_title
 from explained_makers import explained, formula, water
+from figure_makers import kept_figures
 
 HISTORY = {
     "epoch": [1.0, 2.0, 3.0],
@@ -188,15 +187,7 @@ def test_histories_of_any_shape_are_drawn(history: dict[str, list[float]], tmp_p
 def test_epochs_are_whole_and_numbers_beside_a_curve_have_room(
     smallest: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept: list[Any] = []
-
-    @contextmanager
-    def watched(*arguments: Any, **more: Any) -> Iterator[Any]:
-        with new_figure(*arguments, **more) as figure:
-            kept.append(figure)
-            yield figure
-
-    monkeypatch.setattr(figures, "new_figure", watched)
+    kept = kept_figures(monkeypatch, figures)
     rates = np.geomspace(9e-4, smallest, 5).tolist()
     draw_learning_curve({**HISTORY, "epoch": [1, 2, 3, 4, 5], "lr": rates}, tmp_path / "a.png")
     axes = kept[0].axes[-1]

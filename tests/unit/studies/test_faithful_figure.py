@@ -1,14 +1,12 @@
 """The figure of a test of explanations shows every interval from end to end."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from atomlens.reports.canvas import new_figure
 from atomlens.studies.faithful import figure as drawn
+from figure_makers import kept_figures
 
 
 def _row(method: str, value: float, low: float, high: float) -> dict[str, Any]:
@@ -21,15 +19,7 @@ def _row(method: str, value: float, low: float, high: float) -> dict[str, Any]:
 def test_intervals_below_zero_are_whole(
     low: float, high: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept: list[Any] = []
-
-    @contextmanager
-    def watched(*arguments: Any, **more: Any) -> Iterator[Any]:
-        with new_figure(*arguments, **more) as figure:
-            kept.append(figure)
-            yield figure
-
-    monkeypatch.setattr(drawn, "new_figure", watched)
+    kept = kept_figures(monkeypatch, drawn)
     rows = [_row("occlusion", (low + high) / 2, low, high), _row("attention", 1.1, 0.9, 1.3)]
     drawn.draw_faithful(rows, tmp_path / "f.png")
     left, right = kept[0].axes[0].get_xlim()
